@@ -1,0 +1,52 @@
+"""Tables of names: what plugs in where. Adding a broker, a source, a subscriber is one line here and one file there.
+
+Only strings stand here, so that the floor knows nothing of the rooms above it; `resolve` imports at the moment of use, and
+test_architecture.py proves that every name leads somewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+
+from mikrobot_platform.kernel.events import EventName
+from mikrobot_platform.kernel.venues import VenueInfo
+
+# Venue code -> module with `VENUE: VenueInfo` (kernel/venues.py) and, from the story issue on, its adapter.
+BROKERS: Mapping[str, str] = {
+    "paper": "trading.brokers.paper:VENUE",
+}
+
+# Event -> functions `(event) -> None`, called by the outbox relay in the tenant's scope, inside the relay's transaction:
+# what they write in the database happens once; what they do outside it must bear a repetition.
+SUBSCRIBERS: Mapping[EventName, tuple[str, ...]] = {
+    EventName.MEMBER_INVITED: ("notifications.dispatch:invitation",),
+    EventName.MEMBER_JOINED: (),
+    EventName.MEMBER_ROLE_CHANGED: ("notifications.dispatch:role_changed",),
+    EventName.MEMBER_REMOVED: ("notifications.dispatch:member_removed",),
+    EventName.OWNERSHIP_TRANSFERRED: ("notifications.dispatch:ownership_transferred",),
+    EventName.ORGANIZATION_CLOSING: ("notifications.dispatch:organization_closing",),
+    EventName.ORGANIZATION_REOPENED: ("notifications.dispatch:organization_reopened",),
+    EventName.EXPORT_REQUESTED: ("accounts.export:build",),
+    EventName.EXPORT_READY: ("notifications.dispatch:export_ready",),
+    EventName.API_KEY_CREATED: ("notifications.dispatch:api_key_created",),
+    EventName.API_KEY_REVOKED: ("notifications.dispatch:api_key_revoked",),
+    EventName.DRILL: (),
+}
+
+
+def resolve(name: str) -> object:
+    """Import `package.module:attribute` and return the attribute."""
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def venues() -> dict[str, VenueInfo]:
+    """Read the card of every registered venue."""
+    found = {}
+    for code, name in BROKERS.items():
+        card = resolve(name)
+        if not isinstance(card, VenueInfo):
+            raise TypeError(f"{name} is not a VenueInfo")
+        found[code] = card
+    return found

@@ -1,0 +1,36 @@
+"""What a venue tells about itself before anybody connects to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class AccountKind(StrEnum):
+    """What is at stake in a trading account."""
+
+    DEMO = "demo"
+    LIVE = "live"
+    PROP = "prop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialField:
+    """One thing a venue asks for to open a session; always stored sealed, never shown again."""
+
+    name: str
+    label: str
+    help: str = ""
+    is_required: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueInfo:
+    """The card of a venue: how it is called, which accounts it carries, what it asks for."""
+
+    code: str
+    title: str
+    is_paper: bool
+    kinds: tuple[AccountKind, ...]
+    currencies: tuple[str, ...]
+    credentials: tuple[CredentialField, ...] = ()
