@@ -26,6 +26,10 @@ class ScopeError(RuntimeError):
     """Raised when code would leave the tenant it stands in, or asks for rows without standing in one."""
 
 
+class NoTenant(ScopeError):
+    """Raised when tenant rows are asked for and nobody said whose."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """A tenant, a person who has not chosen one yet, or a named piece of the platform that crosses tenants."""
@@ -45,6 +49,14 @@ _current: ContextVar[Scope] = ContextVar("scope", default=NOBODY)
 
 def current() -> Scope:
     return _current.get()
+
+
+def organization() -> UUID:
+    """Return the organization whose scope this is, or raise."""
+    organization_id = current().organization_id
+    if organization_id is None:
+        raise NoTenant("no organization is in scope; enter one with tenant_scope(organization_id)")
+    return organization_id
 
 
 def send(connection: DatabaseWrapper, scope: Scope) -> None:

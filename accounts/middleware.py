@@ -1,0 +1,89 @@
+"""Every request finds out whose it is before any view runs, and keeps that for its whole transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+
+from accounts import access, audit
+from accounts.auth import address, keys
+from accounts.models import Membership
+from mikrobot_platform.db import scope as scopes
+from mikrobot_platform.db.scope import Scope
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+# No tenant, no transaction: they must answer when PostgreSQL does not.
+OUTSIDE = ("/health/", "/metrics", "/static/")
+CHOSEN = "organization_id"  # session: which of several organizations is being looked at
+
+
+class TenantMiddleware:
+    """Enter the tenant, attribute the deed, hold the transaction.
+
+    1. An API key in the Authorization header decides alone; a session beside it is ignored.
+    2. Otherwise a signed-in person's memberships do: the chosen organization while they belong to it, else the first joined.
+    3. The view runs inside one transaction of that scope; an answer of 500 or worse rolls it back.
+    4. A viewer's unsafe request is refused here unless the view says that it concerns only the person (`@personal`).
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.membership = request.organization = request.api_key = None  # type: ignore[attr-defined]
+        if request.path.startswith(OUTSIDE):
+            return self.get_response(request)
+        with ExitStack() as stack:
+            self._begin(stack, request)
+            response = self.get_response(request)
+            if response.status_code >= 500:
+                transaction.set_rollback(True)
+        return response
+
+    def _begin(self, stack: ExitStack, request: HttpRequest) -> None:
+        where = address.of(request)
+        presented = keys.presented(request)
+        if presented is not None:
+            stack.enter_context(scopes.enter(Scope(organization_id=presented.organization_id)))
+            stack.enter_context(transaction.atomic())
+            request.api_key = key = keys.find(presented, where)  # type: ignore[attr-defined]
+            who = audit.Actor(kind="key", id=key.prefix if key else "", address=where)
+        elif request.user.is_authenticated:
+            stack.enter_context(scopes.enter(Scope(user_id=request.user.pk)))
+            stack.enter_context(transaction.atomic())
+            membership = self._membership(request)
+            if membership is not None:
+                request.membership, request.organization = membership, membership.organization  # type: ignore[attr-defined]
+                stack.enter_context(
+                    scopes.enter(Scope(organization_id=membership.organization_id, user_id=request.user.pk))
+                )
+            who = audit.Actor(kind="user", id=str(request.user.pk), address=where)
+        else:
+            stack.enter_context(transaction.atomic())
+            who = audit.Actor(kind="user", address=where)
+        stack.enter_context(audit.acting_as(who))
+
+    @staticmethod
+    def _membership(request: HttpRequest) -> Membership | None:
+        mine: list[Membership] = list(Membership.objects.select_related("organization").order_by("joined_at", "pk"))
+        try:
+            chosen = UUID(str(request.session.get(CHOSEN)))
+        except ValueError:
+            chosen = None
+        request.memberships = mine  # type: ignore[attr-defined]
+        return next((one for one in mine if one.organization_id == chosen), mine[0] if mine else None)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], args: Any, kwargs: Any
+    ) -> HttpResponse | None:
+        if request.method in SAFE_METHODS or access.is_personal(request, view):
+            return None
+        membership = getattr(request, "membership", None)
+        if membership is not None and not access.may_change(membership):
+            return access.forbidden(request, membership)
+        return None

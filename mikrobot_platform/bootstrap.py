@@ -1,0 +1,57 @@
+"""From a bare Python to the running command: variables, virtual environment, then the command itself.
+
+Only the standard library is there when this runs. Everything that can be wrong with a machine ends as a sentence."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from mikrobot_platform.local import variables
+from mikrobot_platform.local.problem import Problem
+from mikrobot_platform.local.venv import Venv
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main(argv: list[str]) -> int:
+    """Run one command of manage.py and answer its exit code."""
+    try:
+        return run(argv)
+    except Problem as problem:
+        print(f"\n{problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+
+
+def run(argv: list[str]) -> int:
+    """Enter the virtual environment, read the variables, and hand the command to whoever does it.
+
+    1. A `.env` beside manage.py fills what the environment does not say.
+    2. Outside `.venv` this process makes it when needed and is replaced by its Python, which comes here again.
+    3. `up` and `test` make their own variables; every other command takes those of a running `up`, if there is one."""
+    command = argv[1] if len(argv) > 1 else ""
+    variables.read_dotenv(ROOT / ".env")
+    if os.environ.get("MIKROBOT_BOOTSTRAP") != "off":
+        venv = Venv(ROOT)
+        venv.ensure(dev=command == "test")
+        if not venv.is_current:
+            python = str(venv.python)
+            sys.stdout.flush()
+            os.execv(python, [python, str(ROOT / "manage.py"), *argv[1:]])  # noqa: S606
+    if command == "up":
+        from mikrobot_platform.local import up
+
+        return up.main(argv[2:])
+    if command == "test":
+        from mikrobot_platform.local import suite
+
+        return suite.main(argv[2:])
+    variables.adopt(argv, ROOT)
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(argv)
+    return 0

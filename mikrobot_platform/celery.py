@@ -1,0 +1,55 @@
+"""Celery: queues, routes and the timetable, each as one table.
+
+The broker delivers at least once and sometimes to two workers at once; no task may rely on it. Tasks are doors: they enter
+a scope (accounts/jobs.py), call one thing, and may run twice.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery, signals
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mikrobot_platform.settings")
+
+app = Celery("mikrobot")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+# Without this Celery's Django fix-up opens a new database connection for every task (facts/performance.md).
+app.conf.CELERY_DB_REUSE_MAX = 100_000
+
+# signals: fan-out, submit, exits; nothing slow ever enters.
+QUEUES = ("signals", "default", "notify", "slow")
+app.conf.task_queues = [Queue(name) for name in QUEUES]
+app.conf.task_default_queue = "default"
+app.conf.task_create_missing_queues = False
+
+# Task -> queue, by the longest matching start of its name.
+ROUTES: dict[str, str] = {
+    "accounts.beat_signals": "signals",
+    "accounts.build_export": "slow",
+    "accounts.verify_audit": "slow",
+}
+app.conf.task_routes = {name: {"queue": queue} for name, queue in ROUTES.items()}
+
+# What happens by itself: task -> seconds between runs.
+TIMETABLE: dict[str, float] = {
+    "accounts.beat_default": 5.0,
+    "accounts.beat_signals": 5.0,
+    "accounts.relay_outbox": 5.0,
+    "accounts.sweep_organizations": 60.0,
+    "accounts.verify_audit": 24 * 3600.0,
+    "accounts.forget": 3600.0,
+}
+app.conf.beat_schedule = {
+    name: {"task": name, "schedule": seconds, "options": {"expires": max(seconds, 10.0)}}
+    for name, seconds in TIMETABLE.items()
+}
+
+
+@signals.setup_logging.connect
+def _keep_our_logs(**_: Any) -> None:
+    """Stop Celery from replacing the log configuration (apps.py has set it)."""

@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class RiskManagementConfig(AppConfig):
+    name = "risk_management"
