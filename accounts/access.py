@@ -1,17 +1,23 @@
-"""Who may do what. One matrix; views, services and API ask `require`, pages ask `may`."""
+"""Who may do what: one matrix. Services ask `caller.require`, pages ask `caller.may`, the middleware stops viewers early."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, TypeVar
+from uuid import UUID
 
-from accounts.models.organizations import Role
+from django.utils.translation import gettext as _
+
+from accounts.models import ApiKey, KeyScope, Membership, Organization, Role
 
 
 class Permission(StrEnum):
     """The things that can be allowed."""
 
     VIEW = "view"
+    SIGNAL = "signal"
     TRADE = "trade"
     MANAGE_ACCOUNTS = "manage_accounts"
     MANAGE_MEMBERS = "manage_members"
@@ -19,10 +25,18 @@ class Permission(StrEnum):
     MANAGE_ORGANIZATION = "manage_organization"
 
 
+P = Permission
 MATRIX: Mapping[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
-    Role.TRADER: frozenset({Permission.VIEW, Permission.TRADE, Permission.MANAGE_ACCOUNTS}),
-    Role.VIEWER: frozenset({Permission.VIEW}),
+    Role.TRADER: frozenset({P.VIEW, P.SIGNAL, P.TRADE, P.MANAGE_ACCOUNTS}),
+    Role.VIEWER: frozenset({P.VIEW}),
+}
+# A key never invites people, makes keys or closes the organization: those are a person's deeds, with a second factor.
+KEY_MATRIX: Mapping[KeyScope, frozenset[Permission]] = {
+    KeyScope.READ: frozenset({P.VIEW}),
+    KeyScope.SIGNALS: frozenset({P.SIGNAL}),
+    KeyScope.TRADE: frozenset({P.VIEW, P.TRADE}),
+    KeyScope.ADMIN: frozenset({P.VIEW, P.MANAGE_ACCOUNTS}),
 }
 
 
@@ -35,6 +49,70 @@ class Refused(Exception):
         self.sentence = sentence
 
 
-def may(role: str, permission: Permission) -> bool:
-    """Tell whether the role includes the permission; an unknown role includes none."""
-    return role in Role.values and permission in MATRIX[Role(role)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """A member or a key, acting in one organization with what it may do there."""
+
+    organization: Organization
+    permissions: frozenset[Permission]
+    membership: Membership | None = None
+    key: ApiKey | None = None
+
+    @property
+    def organization_id(self) -> UUID:
+        return self.organization.pk
+
+    @property
+    def can_change(self) -> bool:
+        return bool(self.permissions - {P.VIEW})
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions
+
+    def require(self, permission: Permission) -> None:
+        """Raise Refused, with the reason a person understands, unless the caller has the permission."""
+        if permission in self.permissions:
+            return
+        if self.organization.is_suspended:
+            raise Refused("organization_suspended", _("This organization is suspended; nothing can be changed."))
+        raise Refused("not_allowed", _("Your role does not allow this. Ask the organization's owner."))
+
+    def member(self) -> Membership:
+        """Return the person behind the call; keys have none."""
+        if self.membership is None:
+            raise Refused("person_required", _("Only a signed-in person can do this."))
+        return self.membership
+
+
+def caller_for(membership: Membership) -> Caller:
+    """Work out what a member may do now; a suspended organization may only look."""
+    organization = membership.organization
+    granted = MATRIX[Role(membership.role)] if membership.role in Role.values else frozenset()
+    return Caller(
+        organization=organization,
+        membership=membership,
+        permissions=granted & {P.VIEW} if organization.is_suspended else granted,
+    )
+
+
+def caller_for_key(key: ApiKey) -> Caller:
+    """Work out what a key may do: the union of its scopes, unknown ones granting nothing."""
+    granted = frozenset[Permission]().union(
+        *(KEY_MATRIX[KeyScope(scope)] for scope in key.scopes if scope in KeyScope.values)
+    )
+    return Caller(organization=key.organization, key=key, permissions=granted)
+
+
+_View = TypeVar("_View", bound=Callable[..., Any])
+
+
+def personal(view: _View) -> _View:
+    """Mark a view that changes only the person who asks, so that viewers may use it too."""
+    view.is_personal = True  # type: ignore[attr-defined]
+    return view
+
+
+def is_personal(view: Callable[..., Any]) -> bool:
+    """Tell whether a view concerns the person alone: marked so, or allauth's (sign-in, factors, addresses)."""
+    inner = getattr(view, "view_class", view)
+    return bool(getattr(view, "is_personal", False)) or inner.__module__.startswith("allauth.")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from accounts import access, audit
 from accounts.auth import address, keys
 from accounts.models import Membership
+from accounts.requests import HouseRequest
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.scope import Scope
 
@@ -35,30 +38,34 @@ class TenantMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.membership = request.organization = request.api_key = None  # type: ignore[attr-defined]
+        house = cast(HouseRequest, request)
+        house.membership = house.organization = house.api_key = house.caller = None
+        house.memberships = []
         if request.path.startswith(OUTSIDE):
             return self.get_response(request)
         with ExitStack() as stack:
-            self._begin(stack, request)
+            self._begin(stack, house)
             response = self.get_response(request)
             if response.status_code >= 500:
                 transaction.set_rollback(True)
         return response
 
-    def _begin(self, stack: ExitStack, request: HttpRequest) -> None:
+    def _begin(self, stack: ExitStack, request: HouseRequest) -> None:
         where = address.of(request)
         presented = keys.presented(request)
         if presented is not None:
             stack.enter_context(scopes.enter(Scope(organization_id=presented.organization_id)))
             stack.enter_context(transaction.atomic())
-            request.api_key = key = keys.find(presented, where)  # type: ignore[attr-defined]
+            request.api_key = key = keys.find(presented, where)
+            request.caller = access.caller_for_key(key) if key else None
             who = audit.Actor(kind="key", id=key.prefix if key else "", address=where)
         elif request.user.is_authenticated:
             stack.enter_context(scopes.enter(Scope(user_id=request.user.pk)))
             stack.enter_context(transaction.atomic())
             membership = self._membership(request)
             if membership is not None:
-                request.membership, request.organization = membership, membership.organization  # type: ignore[attr-defined]
+                request.membership, request.organization = membership, membership.organization
+                request.caller = access.caller_for(membership)
                 stack.enter_context(
                     scopes.enter(Scope(organization_id=membership.organization_id, user_id=request.user.pk))
                 )
@@ -69,21 +76,19 @@ class TenantMiddleware:
         stack.enter_context(audit.acting_as(who))
 
     @staticmethod
-    def _membership(request: HttpRequest) -> Membership | None:
+    def _membership(request: HouseRequest) -> Membership | None:
         mine: list[Membership] = list(Membership.objects.select_related("organization").order_by("joined_at", "pk"))
         try:
             chosen = UUID(str(request.session.get(CHOSEN)))
         except ValueError:
             chosen = None
-        request.memberships = mine  # type: ignore[attr-defined]
+        request.memberships = mine
         return next((one for one in mine if one.organization_id == chosen), mine[0] if mine else None)
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponse], args: Any, kwargs: Any
     ) -> HttpResponse | None:
-        if request.method in SAFE_METHODS or access.is_personal(request, view):
+        caller = cast(HouseRequest, request).caller
+        if request.method in SAFE_METHODS or caller is None or caller.can_change or access.is_personal(view):
             return None
-        membership = getattr(request, "membership", None)
-        if membership is not None and not access.may_change(membership):
-            return access.forbidden(request, membership)
-        return None
+        raise PermissionDenied(_("Your role only allows looking. Nothing was changed."))

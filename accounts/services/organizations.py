@@ -1,0 +1,75 @@
+"""Organizations: found, rename, close, keep."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import audit, outbox, vault
+from accounts.access import Caller, Permission, Refused
+from accounts.models import Membership, Organization, Role, TradingAccount, User
+from accounts.tenancy import atomic, tenant_scope
+from mikrobot_platform.db.ids import new_id
+from mikrobot_platform.kernel.events import EventName
+
+
+def clean_name(text: str) -> str:
+    """Return the name as it will be shown, or refuse it."""
+    name = " ".join(text.split())
+    if not 1 <= len(name) <= 120 or not name.isprintable():
+        raise Refused("name_invalid", _("A name has 1 to 120 characters."))
+    return name
+
+
+def found(user: User, name: str, *, is_demo: bool = False) -> Organization:
+    """Make an organization with `user` as its owner, its data key and the first entry of its trail."""
+    name, organization_id = clean_name(name), new_id()
+    with tenant_scope(organization_id, user_id=user.pk), atomic():
+        organization = Organization.objects.create(id=organization_id, name=name, is_demo=is_demo)
+        Membership.objects.create(organization=organization, user=user, role=Role.OWNER)
+        vault.create_key(organization_id)
+        audit.record("organization.founded", organization, owner=str(user.pk))
+    return organization
+
+
+def rename(caller: Caller, name: str) -> Organization:
+    caller.require(Permission.MANAGE_ORGANIZATION)
+    name = clean_name(name)
+    organization = _locked(caller)
+    if organization.name != name:
+        before, organization.name = organization.name, name
+        organization.save(update_fields=["name"])
+        audit.record("organization.renamed", organization, before=before, after=name)
+    return organization
+
+
+def close(caller: Caller, typed_name: str) -> Organization:
+    """Start the grace period, after which everything is erased; auto-trading stops at once."""
+    caller.require(Permission.MANAGE_ORGANIZATION)
+    organization = _locked(caller)
+    if typed_name.strip() != organization.name:
+        raise Refused("name_differs", _("Type the organization's name exactly to close it. Nothing was changed."))
+    if organization.closing_at is None:
+        organization.closing_at = timezone.now() + settings.CLOSING_GRACE
+        organization.save(update_fields=["closing_at"])
+        TradingAccount.objects.filter(is_auto_trading=True).update(is_auto_trading=False)
+        audit.record("organization.closing", organization, erased_at=organization.closing_at.isoformat())
+        outbox.publish(EventName.ORGANIZATION_CLOSING, erased_at=organization.closing_at.isoformat())
+    return organization
+
+
+def keep_open(caller: Caller) -> Organization:
+    """Take the closing back; auto-trading stays off until somebody switches it on."""
+    caller.require(Permission.MANAGE_ORGANIZATION)
+    organization = _locked(caller)
+    if organization.closing_at is not None:
+        organization.closing_at = None
+        organization.save(update_fields=["closing_at"])
+        audit.record("organization.kept", organization)
+        outbox.publish(EventName.ORGANIZATION_REOPENED)
+    return organization
+
+
+def _locked(caller: Caller) -> Organization:
+    return Organization.objects.select_for_update().get(pk=caller.organization_id)
