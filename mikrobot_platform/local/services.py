@@ -1,0 +1,69 @@
+"""What a running MikroBot consists of besides its databases: the web, two workers, the beat."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mikrobot_platform.local.children import Program
+from mikrobot_platform.local.paths import Data
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CELERY = (sys.executable, "-m", "celery", "-A", "mikrobot_platform.celery")
+
+
+def web(environment: Mapping[str, str], data: Data, sockets: Sequence[socket.socket]) -> Program:
+    """Serve HTTP on sockets that the supervisor holds."""
+    shared = Path("/dev/shm")  # noqa: S108 - gunicorn's heartbeat files must not wait for a disk
+    beats = shared if os.access(shared, os.W_OK) else data.run
+    options = ["--worker-class", "gthread", "--workers", "2", "--threads", "8", "--graceful-timeout", "2"]
+    options += ["--timeout", "60", "--no-control-socket", "--worker-tmp-dir", str(beats)]
+    for bound in sockets:
+        options += ["--bind", f"fd://{bound.fileno()}"]
+    return Program(
+        name="web",
+        argv=[sys.executable, "-m", "gunicorn", *options, "mikrobot_platform.wsgi:application"],
+        stop=[(signal.SIGTERM, 2.5)],
+        environment=environment,
+        folder=ROOT,
+        descriptors=[bound.fileno() for bound in sockets],
+    )
+
+
+def worker(name: str, queues: Sequence[str], environment: Mapping[str, str], *, processes: int) -> Program:
+    """Work on some queues. SIGTERM means: finish within the soft time-out of the settings, give the rest back."""
+    options = ["--hostname", f"{name}@%h", "--queues", ",".join(queues), "--concurrency", str(processes)]
+    # Alone on this machine: asking the network for other workers would cost a second at every start.
+    options += ["--without-mingle", "--without-gossip", "--loglevel", "INFO"]
+    return Program(
+        name=f"worker-{name}",
+        argv=[*CELERY, "worker", *options],
+        stop=[(signal.SIGTERM, 5.2)],
+        environment={**environment, "REMAP_SIGTERM": "SIGQUIT"},
+        folder=ROOT,
+    )
+
+
+def beat(environment: Mapping[str, str], data: Data) -> Program:
+    """Send what is due; the timetable stands in celery.py, its file only remembers the last runs."""
+    return Program(
+        name="beat",
+        argv=[*CELERY, "beat", "--schedule", str(data.root / "beat-schedule"), "--pidfile", "", "--loglevel", "INFO"],
+        stop=[(signal.SIGTERM, 1.5)],
+        environment=environment,
+        folder=ROOT,
+    )
+
+
+def all_services(environment: Mapping[str, str], data: Data, sockets: Sequence[socket.socket]) -> list[Program]:
+    """List them in the order in which they start."""
+    return [
+        web(environment, data, sockets),
+        worker("signals", ["signals"], environment, processes=2),
+        worker("rest", ["default", "notify", "slow"], environment, processes=2),
+        beat(environment, data),
+    ]
