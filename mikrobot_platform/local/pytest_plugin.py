@@ -1,0 +1,147 @@
+"""Gives the test suite its own PostgreSQL and Redis. Loaded with -p, because a conftest.py comes after the settings.
+
+The suite commits for real against this database, as three roles, with every policy in force; each test makes its own
+tenants. Nothing is rolled back, and Django's own test database is not used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mikrobot_platform.local import chromium
+from mikrobot_platform.local.problem import Problem
+from mikrobot_platform.local.throwaway import Throwaway
+
+# What settings.py reads and Throwaway does not set: taken away, so that a test sees the defaults.
+FOREIGN = (
+    "ALLOWED_HOSTS", "API_REQUESTS_PER_MINUTE", "DATABASE_ADMIN_URL", "DATABASE_PGBOUNCER", "DATABASE_POOL_SIZE",
+    "DEFAULT_FROM_EMAIL", "LOG_FORMAT", "LOG_LEVEL", "MASTER_KEYS_FILE", "PROMETHEUS_MULTIPROC_DIR",
+    "SECRET_KEY_FALLBACKS", "TRUSTED_PROXY_COUNT",
+)  # fmt: skip
+ADMIN = "MIKROBOT_TEST_ADMIN_URL"
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+_servers: Throwaway | None = None
+_browser_note = ""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer the one option of our own."""
+    parser.addoption(
+        "--install-browser", action="store_true", help="let Playwright install Chromium when none is found"
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(args: list[str]) -> Generator[None, None, None]:
+    """Start the servers before anything reads the settings; a worker of xdist finds them in its environment."""
+    global _servers  # noqa: PLW0603 - pytest has no place of its own this early
+    if not IS_WORKER and not {"-h", "--help", "--version", "-VV", "--markers", "--fixtures"} & set(args):
+        try:
+            _servers = Throwaway()
+        except Problem as problem:
+            raise pytest.UsageError(str(problem)) from problem
+        for name in FOREIGN:
+            os.environ.pop(name, None)
+        for name, value in _servers.variables().items():
+            os.environ.pop(f"{name}_FILE", None)
+            os.environ[name] = value
+    try:
+        return (yield)
+    except BaseException:
+        _close()
+        raise
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Find a browser, and take pytest-django's database fixtures over: the last one registered wins."""
+    global _browser_note
+    config.pluginmanager.register(Fixtures(), "mikrobot-fixtures")
+    if IS_WORKER or _servers is None:
+        return
+    found = chromium.find()
+    if found is None:
+        found, _browser_note = chromium.install(by_request=bool(config.getoption("--install-browser")))
+    if found:
+        os.environ["MIKROBOT_CHROMIUM"] = str(found)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart() -> None:
+    """Apply all migrations once, as the owner, before the first worker or test begins."""
+    if _servers is None:
+        return
+    from django.core.management import call_command
+    from django.db import connections
+
+    with _unblocked():
+        call_command("migrate", database="owner", interactive=False, verbosity=0)
+        connections["owner"].close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the browser's tests out where there is no browser."""
+    if "MIKROBOT_CHROMIUM" in os.environ:
+        return
+    skip = pytest.mark.skip(reason="no Chromium")
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(skip)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say once what became of the browser."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    number = sum("no Chromium" in str(report.longrepr) for report in skipped)
+    if number:
+        terminalreporter.write_line(f"{number} browser tests were skipped: {_browser_note}")
+    elif _browser_note:
+        terminalreporter.write_line(_browser_note)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Stop the servers and remove what they wrote."""
+    _close()
+
+
+def _close() -> None:
+    global _servers  # noqa: PLW0603
+    if _servers:
+        _servers.close()
+        _servers = None
+
+
+def _unblocked() -> Any:
+    """Lift pytest-django's ban on databases: ours are throw-away, and the suite uses them everywhere."""
+    from pytest_django.plugin import DjangoDbBlocker
+
+    return DjangoDbBlocker(_ispytest=True).unblock()
+
+
+class Fixtures:
+    """Replace what would create, flush or forbid a database."""
+
+    @pytest.fixture(scope="session")
+    def django_db_setup(self, django_db_blocker: Any) -> None:
+        """Create nothing: the database is there, migrated."""
+
+    @pytest.fixture(scope="session", autouse=True)
+    def databases_are_open(self, django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+        """Let every test use the databases."""
+        with django_db_blocker.unblock():
+            yield
+
+    @pytest.fixture(scope="session")
+    def admin_url(self) -> str:
+        """Give the superuser's address, for tests that play the attacker or look behind the policies."""
+        return os.environ[ADMIN]
+
+    @pytest.fixture(scope="session")
+    def chromium_path(self) -> Path:
+        """Give the browser's path."""
+        return Path(os.environ["MIKROBOT_CHROMIUM"])
