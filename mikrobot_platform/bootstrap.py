@@ -49,8 +49,9 @@ def run(argv: list[str]) -> int:
     if command == "test":
         from mikrobot_platform.local import suite
 
-        return suite.main(argv[2:])
+        suite.main(argv[2:])
     variables.adopt(argv, ROOT)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mikrobot_platform.settings")
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(argv)
