@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from accounts import access, audit
-from accounts.auth import address, keys
+from accounts.auth import address, history, keys
 from accounts.models import Membership
 from accounts.requests import HouseRequest
 from mikrobot_platform.db import scope as scopes
@@ -48,6 +48,7 @@ class TenantMiddleware:
             response = self.get_response(request)
             if response.status_code >= 500:
                 transaction.set_rollback(True)
+        history.remember_device(request, response)
         return response
 
     def _begin(self, stack: ExitStack, request: HouseRequest) -> None:

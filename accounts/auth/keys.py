@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import logging
 import secrets
 import string
 from dataclasses import dataclass
@@ -17,7 +18,10 @@ from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 
+from accounts.auth import address
 from accounts.models import ApiKey
+
+log = logging.getLogger(__name__)
 
 _DIGITS = string.digits + string.ascii_letters
 _ORGANIZATION_LENGTH, _PREFIX_LENGTH, _SECRET_LENGTH = 22, 10, 43  # 43 base62 digits hold 256 bits
@@ -67,26 +71,26 @@ def presented(request: HttpRequest) -> Presented | None:
     )
 
 
-def find(shown: Presented, address: str | None) -> ApiKey | None:
+def find(shown: Presented, came_from: str | None) -> ApiKey | None:
     """Return the key if it is right, alive and used from where it may be; note its use at most once a minute."""
     key: ApiKey | None = ApiKey.objects.select_related("organization").filter(prefix=shown.prefix).first()
     expected = bytes(key.digest) if key else b"\0" * 32
     if not hmac.compare_digest(expected, shown.digest) or key is None:
         return None
-    if not key.is_usable or key.organization.is_suspended or not _comes_from(key.networks, address):
+    if not key.is_usable or key.organization.is_suspended or not _comes_from(key.networks, came_from):
         return None
     now = timezone.now()
-    if key.last_used_at is None or now - key.last_used_at > _NOTE_USE_EVERY or key.last_used_address != address:
-        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now, last_used_address=address)
+    if key.last_used_at is None or now - key.last_used_at > _NOTE_USE_EVERY or key.last_used_address != came_from:
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now, last_used_address=came_from)
     return key
 
 
-def _comes_from(networks: list[str], address: str | None) -> bool:
+def _comes_from(networks: list[str], came_from: str | None) -> bool:
     if not networks:
         return True
-    if address is None:
+    if came_from is None:
         return False
-    return any(ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False) for network in networks)
+    return any(ipaddress.ip_address(came_from) in ipaddress.ip_network(network, strict=False) for network in networks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             return None
         key = getattr(django_request, "api_key", None)
         if key is None:
+            log.warning("api key refused", extra={"address": address.of(django_request)})
             raise AuthenticationFailed("This API key is unknown, expired, revoked or not allowed from this address.")
         return Machine(key), key
 

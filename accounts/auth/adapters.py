@@ -1,0 +1,67 @@
+"""How allauth behaves in this house: addresses behind proxies, mail that may fail, factors sealed at rest."""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from accounts.auth import address, history
+from accounts.models import SignIn
+from accounts.platform_box import platform_decrypt, platform_encrypt
+
+log = logging.getLogger(__name__)
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """Accounts: e-mail addresses in lower case, a sign-in history, mail that cannot break a page."""
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return address.of(request) or "0.0.0.0"  # noqa: S104  (a unix socket has no address; allauth's column wants one)
+
+    def clean_email(self, email: str) -> str:
+        return str(super().clean_email(email)).lower()
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError:
+            history.note_failure(request, str(credentials.get("email", "")), SignIn.Outcome.LOCKED)
+            raise
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        history.note_failure(request, str(credentials.get("email", "")), SignIn.Outcome.FAILED)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send, or say on the page that it could not be sent; the step itself stays done and can be repeated."""
+        try:
+            super().send_mail(template_prefix, email, context)
+        except (OSError, smtplib.SMTPException):
+            log.exception("e-mail could not be sent", extra={"template": template_prefix})
+            if self.request is not None:
+                messages.error(self.request, _("We could not send the e-mail. Please try again in a few minutes."))
+
+
+class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """Second factors: TOTP secrets and recovery seeds are stored under the platform's master keys."""
+
+    def encrypt(self, text: str) -> str:
+        return platform_encrypt(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return platform_decrypt(encrypted_text)
+
+    def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
+        """Keep the last passkey of somebody who has no password: it is the only way in."""
+        if authenticator.type != Authenticator.Type.WEBAUTHN or authenticator.user.has_usable_password():
+            return True
+        others = Authenticator.objects.filter(user=authenticator.user, type=Authenticator.Type.WEBAUTHN)
+        return bool(others.exclude(pk=authenticator.pk).exists())

@@ -1,0 +1,54 @@
+"""What sign-up asks beyond address and password."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.access import caller_for
+from accounts.auth import address
+from accounts.models import Acknowledgement, Membership, User
+from accounts.models.people import known_time_zone
+from accounts.services import members, organizations, people
+from accounts.tenancy import tenant_scope
+
+INVITATION = "invitation"  # session: the link that brought somebody here
+
+
+class SignupDetails(forms.Form):
+    """Name, organization and terms. allauth mixes these fields into its sign-up form and calls `signup`."""
+
+    name = forms.CharField(label=_("Your name"), max_length=120, widget=forms.TextInput({"autocomplete": "name"}))
+    organization = forms.CharField(
+        label=_("Organization"), max_length=120, required=False,
+        help_text=_("Your firm or team. Leave empty when you trade for yourself."),
+        widget=forms.TextInput({"autocomplete": "organization"}),
+    )
+    time_zone = forms.CharField(required=False, widget=forms.HiddenInput({"data-time-zone": ""}))
+    terms = forms.BooleanField(label=_("I accept the terms of service."))
+    field_order = ["name", "email", "password1", "password2", "organization", "terms"]
+
+    def clean_time_zone(self) -> str:
+        """Take the browser's zone when we know it; a wrong one is not worth an error."""
+        value = str(self.cleaned_data.get("time_zone") or "UTC")
+        try:
+            known_time_zone(value)
+        except forms.ValidationError:
+            return "UTC"
+        return value
+
+    def signup(self, request: HttpRequest, user: User) -> None:
+        """Complete the person; found their organization unless an invitation for this address brought them."""
+        data: dict[str, Any] = self.cleaned_data
+        user.name, user.time_zone = data["name"].strip(), data["time_zone"]
+        user.save(update_fields=["name", "time_zone"])
+        invitation = members.look_up(str(request.session.get(INVITATION, "")))
+        if invitation is not None and invitation.email == user.email:
+            return
+        organization = organizations.found(user, data["organization"].strip() or user.get_short_name())
+        with tenant_scope(organization.pk, user_id=user.pk):
+            membership = Membership.objects.select_related("organization").get(user=user)
+            people.acknowledge(caller_for(membership), Acknowledgement.Document.TERMS.value, address.of(request))
