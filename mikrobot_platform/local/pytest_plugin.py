@@ -6,13 +6,12 @@ tenants. Nothing is rolled back, and Django's own test database is not used."""
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
-from pathlib import Path
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 
-from mikrobot_platform.local import chromium
+from mikrobot_platform.local import chromium, pytest_fixtures
 from mikrobot_platform.local.problem import Problem
 from mikrobot_platform.local.throwaway import Throwaway
 
@@ -22,7 +21,6 @@ FOREIGN = (
     "DEFAULT_FROM_EMAIL", "LOG_FORMAT", "LOG_LEVEL", "MASTER_KEYS_FILE", "PROMETHEUS_MULTIPROC_DIR",
     "SECRET_KEY_FALLBACKS", "TRUSTED_PROXY_COUNT",
 )  # fmt: skip
-ADMIN = "MIKROBOT_TEST_ADMIN_URL"
 IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 _servers: Throwaway | None = None
 _browser_note = ""
@@ -60,7 +58,7 @@ def pytest_load_initial_conftests(args: list[str]) -> Generator[None, None, None
 def pytest_configure(config: pytest.Config) -> None:
     """Find a browser, and take pytest-django's database fixtures over: the last one registered wins."""
     global _browser_note
-    config.pluginmanager.register(Fixtures(), "mikrobot-fixtures")
+    config.pluginmanager.register(pytest_fixtures, "mikrobot-fixtures")
     if IS_WORKER or _servers is None:
         return
     found = chromium.find()
@@ -71,14 +69,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_sessionstart() -> None:
+def pytest_sessionstart(session: pytest.Session) -> None:
     """Apply all migrations once, as the owner, before the first worker or test begins."""
     if _servers is None:
         return
     from django.core.management import call_command
     from django.db import connections
+    from pytest_django.plugin import blocking_manager_key
 
-    with _unblocked():
+    with session.config.stash[blocking_manager_key].unblock():
         call_command("migrate", database="owner", interactive=False, verbosity=0)
         connections["owner"].close()
 
@@ -114,34 +113,3 @@ def _close() -> None:
     if _servers:
         _servers.close()
         _servers = None
-
-
-def _unblocked() -> Any:
-    """Lift pytest-django's ban on databases: ours are throw-away, and the suite uses them everywhere."""
-    from pytest_django.plugin import DjangoDbBlocker
-
-    return DjangoDbBlocker(_ispytest=True).unblock()
-
-
-class Fixtures:
-    """Replace what would create, flush or forbid a database."""
-
-    @pytest.fixture(scope="session")
-    def django_db_setup(self, django_db_blocker: Any) -> None:
-        """Create nothing: the database is there, migrated."""
-
-    @pytest.fixture(scope="session", autouse=True)
-    def databases_are_open(self, django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
-        """Let every test use the databases."""
-        with django_db_blocker.unblock():
-            yield
-
-    @pytest.fixture(scope="session")
-    def admin_url(self) -> str:
-        """Give the superuser's address, for tests that play the attacker or look behind the policies."""
-        return os.environ[ADMIN]
-
-    @pytest.fixture(scope="session")
-    def chromium_path(self) -> Path:
-        """Give the browser's path."""
-        return Path(os.environ["MIKROBOT_CHROMIUM"])
