@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -70,9 +71,9 @@ class Environment:
         self.complaints.append(f"{name}={value!r} is not one of {', '.join(options)}")
         return default
 
-    def database(self, name: str, options: dict[str, object]) -> dict[str, object]:
+    def database(self, name: str, options: dict[str, Any], *, is_required: bool = True) -> dict[str, Any]:
         """Turn postgresql://user:password@host:port/name into Django's dictionary; nothing given is Django's dummy."""
-        url = self.text(name)
+        url = self.text(name, None if is_required else "")
         if not url:
             return {"ENGINE": "django.db.backends.dummy"}
         parts = self._split(name, url, ("postgresql", "postgres"))
@@ -95,7 +96,7 @@ class Environment:
         base = url.rstrip("/")
         return lambda number: f"{base}/{number}" if base else ""
 
-    def email(self, name: str, default: str) -> dict[str, object]:
+    def email(self, name: str, default: str) -> dict[str, Any]:
         """Turn smtp://user:password@host:port/?tls=1 or file:///directory into Django's EMAIL_ settings."""
         parts = self._split(name, self.text(name, default), ("smtp", "file"))
         if parts.scheme == "file":

@@ -234,7 +234,7 @@ def test_every_contract_has_been_seen_to_fail() -> None:
 
 
 def test_every_part_of_the_platform_is_a_door_or_the_floor() -> None:
-    """Layers without a container cannot be exhaustive: their first and last line are compared with the other contract."""
+    """Layers without a container cannot be exhaustive: their first and last line are compared with its neighbour."""
     lines = CONTRACTS["rooms"]["layers"]
     ends = {part.strip(" ()") for line in (lines[0], lines[-1]) for part in line.split(":")}
     parts = {part.strip(" ()") for line in CONTRACTS["platform"]["layers"] for part in line.split(":")}
