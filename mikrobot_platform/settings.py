@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "dashboard.apps.DashboardConfig",
 ]
 MIDDLEWARE = [
+    "mikrobot_platform.health.HealthMiddleware",  # probes come by address: before the host check and every redirect
     "mikrobot_platform.middleware.TraceMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -98,7 +99,8 @@ _pool = {"min_size": 0, "max_size": _pool_size, "timeout": 10, "max_idle": 300} 
 DATABASES = {
     "default": env.database("DATABASE_URL", {"pool": _pool}),
     "engine": env.database("DATABASE_ENGINE_URL", {"pool": _pool}),
-    "owner": env.database("DATABASE_OWNER_URL", {}),
+    # Only migrations need it: a web or worker process that is broken into should not hold the key to the tables.
+    "owner": env.database("DATABASE_OWNER_URL", {}, is_required=False),
 }
 for _alias in DATABASES.values():
     _alias["CONN_HEALTH_CHECKS"] = True
