@@ -87,7 +87,7 @@ class Caller:
 def caller_for(membership: Membership) -> Caller:
     """Work out what a member may do now; a suspended organization may only look."""
     organization = membership.organization
-    granted = MATRIX[Role(membership.role)] if membership.role in Role.values else frozenset()
+    granted = frozenset(permission for permission in P if may_role(membership.role, permission))
     return Caller(
         organization=organization,
         membership=membership,
@@ -101,6 +101,11 @@ def caller_for_key(key: ApiKey) -> Caller:
         *(KEY_MATRIX[KeyScope(scope)] for scope in key.scopes if scope in KeyScope.values)
     )
     return Caller(organization=key.organization, key=key, permissions=granted)
+
+
+def may_role(role: str, permission: Permission) -> bool:
+    """Tell whether a role includes a permission; an unknown role includes none."""
+    return role in Role.values and permission in MATRIX[Role(role)]
 
 
 _View = TypeVar("_View", bound=Callable[..., Any])

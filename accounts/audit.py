@@ -56,19 +56,19 @@ def subject_of(row: models.Model) -> str:
     return f"{row._meta.model_name}:{row.pk}"
 
 
-def record(action: str, subject: models.Model | str = "", **data: object) -> AuditEntry:
+def record(action: str, subject: models.Model | str = "", /, **data: object) -> AuditEntry:
     """Write down in the current organization's chain what is being done, in the same transaction. No secrets in `data`."""
     return _write(scopes.organization(), action, subject, data)
 
 
-def record_platform(action: str, subject: models.Model | str = "", **data: object) -> AuditEntry:
+def record_platform(action: str, subject: models.Model | str = "", /, **data: object) -> AuditEntry:
     """Write into the platform's own chain; needs a system scope."""
     return _write(PLATFORM_ID, action, subject, data)
 
 
 def _write(organization_id: UUID, action: str, subject: models.Model | str, data: Mapping[str, object]) -> AuditEntry:
     who = actor()
-    return AuditEntry.objects.create(
+    entry: AuditEntry = AuditEntry.objects.create(
         organization_id=organization_id,
         at=timezone.now(),
         actor_kind=who.kind,
@@ -79,6 +79,7 @@ def _write(organization_id: UUID, action: str, subject: models.Model | str, data
         address=who.address,
         trace_id=trace_id.get(),
     )
+    return entry
 
 
 _noted: set[tuple[int, str, date]] = set()

@@ -16,12 +16,12 @@ from mikrobot_platform.kernel import trace
 ORGANIZATION_HEADER, TRACE_HEADER = "mikrobot_organization", "mikrobot_trace"
 
 
-class HouseTask(Task):
+class HouseTask(Task):  # type: ignore[type-arg]  # generic for the type checker only
     """Carry the trace id along; count and time the run. For work without a tenant: it enters a system scope by name."""
 
     abstract = True
 
-    def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+    def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:  # type: ignore[override]
         headers = {TRACE_HEADER: trace.trace_id.get(), **self.house_headers(), **(options.pop("headers", None) or {})}
         return super().apply_async(args, kwargs, headers=headers, **options)
 

@@ -25,9 +25,9 @@ from mikrobot_platform.kernel.trace import trace_id
 log = logging.getLogger(__name__)
 
 
-def publish(name: EventName, **data: object) -> OutboxEvent:
+def publish(name: EventName, /, **data: object) -> OutboxEvent:
     """Say that something happened, in the caller's transaction; the relay is woken when that commits."""
-    event = OutboxEvent.objects.create(
+    event: OutboxEvent = OutboxEvent.objects.create(
         organization_id=scopes.organization(), name=name, data=data, trace_id=trace_id.get()
     )
     transaction.on_commit(wake, using=scopes.current().alias, robust=True)

@@ -60,7 +60,7 @@ def update_profile(
 
 
 def passkeys(user: User) -> int:
-    return Authenticator.objects.filter(user=user, type=Authenticator.Type.WEBAUTHN).count()
+    return int(Authenticator.objects.filter(user=user, type=Authenticator.Type.WEBAUTHN).count())
 
 
 def remove_password(user: User) -> None:

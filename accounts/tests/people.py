@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.test import Client
@@ -96,10 +97,10 @@ def accept_documents(who: Caller) -> None:
             people.acknowledge(who, document)
 
 
-def make_account(who: Caller, name: str = "Paper one", **fields: object) -> TradingAccount:
+def make_account(who: Caller, name: str = "Paper one", **fields: Any) -> TradingAccount:
     """Open a demo account on the paper venue."""
     draft = trading_accounts.AccountDraft(
-        **{"name": name, "venue": "paper", "kind": "demo", "currency": "USD", **fields}  # type: ignore[arg-type]
+        **{"name": name, "venue": "paper", "kind": "demo", "currency": "USD", **fields}
     )
     with tenant_scope(who.organization_id), atomic():
         return trading_accounts.open_account(who, draft)

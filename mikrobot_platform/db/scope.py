@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 from psycopg.pq import TransactionStatus
@@ -75,9 +75,9 @@ def enter(scope: Scope) -> Iterator[None]:
     """Work as `scope`: also inside an open transaction, unless that one belongs to another tenant already."""
     from django.db import connections
 
-    connection = connections[scope.alias]
+    connection = cast("DatabaseWrapper", connections[scope.alias])
     inside = connection.in_atomic_block
-    held = getattr(connection, "scope", NOBODY) if inside else NOBODY
+    held = connection.scope if inside else NOBODY
     if held.organization_id is not None and held.organization_id != scope.organization_id:
         raise ScopeError("a transaction of another organization is open; finish it before entering this one")
     if inside:
