@@ -121,3 +121,16 @@ def is_personal(view: Callable[..., Any]) -> bool:
     """Tell whether a view concerns the person alone: marked so, or allauth's (sign-in, factors, addresses)."""
     inner = getattr(view, "view_class", view)
     return bool(getattr(view, "is_personal", False)) or inner.__module__.startswith("allauth.")
+
+
+def between(view: _View) -> _View:
+    """Mark a view that enters another organization than the chosen one: founding one, accepting an invitation.
+
+    A transaction belongs to one organization, so such a view starts from the person's scope and has no caller.
+    """
+    view.is_between = True  # type: ignore[attr-defined]
+    return view
+
+
+def is_between(view: Callable[..., Any]) -> bool:
+    return bool(getattr(view, "is_between", False))

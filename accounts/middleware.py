@@ -10,6 +10,7 @@ from uuid import UUID
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, resolve
 from django.utils.translation import gettext as _
 
 from accounts import access, audit
@@ -31,7 +32,8 @@ class TenantMiddleware:
     1. An API key in the Authorization header decides alone; a session beside it is ignored.
     2. Otherwise a signed-in person's memberships do: the chosen organization while they belong to it, else the first joined.
     3. The view runs inside one transaction of that scope; an answer of 500 or worse rolls it back.
-    4. A viewer's unsafe request is refused here unless the view says that it concerns only the person (`@personal`).
+    4. A view that enters another organization itself (`@between`) starts from the person's scope.
+    5. A viewer's unsafe request is refused here unless the view says that it concerns only the person (`@personal`).
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -66,6 +68,7 @@ class TenantMiddleware:
             membership = self._membership(request)
             if membership is not None:
                 request.membership, request.organization = membership, membership.organization
+            if membership is not None and not _is_between(request):
                 request.caller = access.caller_for(membership)
                 stack.enter_context(
                     scopes.enter(Scope(organization_id=membership.organization_id, user_id=request.user.pk))
@@ -93,3 +96,10 @@ class TenantMiddleware:
         if request.method in SAFE_METHODS or caller is None or caller.can_change or access.is_personal(view):
             return None
         raise PermissionDenied(_("Your role only allows looking. Nothing was changed."))
+
+
+def _is_between(request: HttpRequest) -> bool:
+    try:
+        return access.is_between(resolve(request.path_info).func)
+    except Resolver404:
+        return False
