@@ -32,6 +32,9 @@ class OutboxEvent(TenantRow):
                 fields=["organization_id", "id"], name="accounts_outboxevent_waiting",
                 condition=models.Q(done_at=None, parked_at=None),
             ),
+            models.Index(
+                fields=["id"], name="accounts_outboxevent_parked", condition=models.Q(parked_at__isnull=False)
+            ),
         ]
 
 

@@ -7,6 +7,8 @@ from zoneinfo import available_timezones
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
@@ -81,6 +83,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     objects: ClassVar[UserManager] = UserManager()
 
     class Meta:
+        indexes: ClassVar[list[models.Index]] = [
+            GinIndex(SearchVector("name", config="simple"), name="accounts_user_words"),  # staff search by any word of it
+            models.Index(fields=["id"], condition=models.Q(is_staff=True), name="accounts_user_staff"),
+            models.Index(fields=["id"], condition=models.Q(is_active=False), name="accounts_user_disabled"),
+        ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(Lower("email"), name="accounts_user_email_any_case"),
         ]
