@@ -189,11 +189,10 @@ def await_predecessors(path: Path, seconds: float = 6.0) -> int:
         listed = [(int(pid), str(time_of_birth)) for pid, time_of_birth in json.loads(path.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError):
         return 0
-    left = seen = [pid for pid, time_of_birth in listed if time_of_birth and born(pid) == time_of_birth]
+    seen = [(pid, time_of_birth) for pid, time_of_birth in listed if time_of_birth and born(pid) == time_of_birth]
     deadline = time.monotonic() + seconds
-    while left and time.monotonic() < deadline:
+    while any(born(pid) == time_of_birth for pid, time_of_birth in seen) and time.monotonic() < deadline:
         time.sleep(0.05)
-        left = [pid for pid in left if signal_group(pid, 0)]
-    for pid in left:
-        signal_group(pid, signal.SIGKILL)
+    for pid, _ in seen:
+        signal_group(pid, signal.SIGKILL)  # what a dead leader may have left as well
     return len(seen)

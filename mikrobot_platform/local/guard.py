@@ -60,6 +60,7 @@ class Guard:
         """Start it again if somebody killed it; answer whether that was necessary."""
         if self._process.poll() is None:
             return False
+        self._hang_up()
         self._process = self._start()
         for pid, number in self._watched.items():
             self._tell(f"watch {pid} {number}")
@@ -70,14 +71,17 @@ class Guard:
     def close(self) -> None:
         """Dismiss it after a clean stop."""
         self._tell("dismissed")
-        if self._process.stdin:
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()
+        self._hang_up()
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def _hang_up(self) -> None:
+        if self._process.stdin:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
 
     def _tell(self, line: str) -> None:
         stdin = self._process.stdin
@@ -89,12 +93,13 @@ class Guard:
 
 
 def born(pid: int) -> str:
-    """Read when PID started, so that a number used again is not mistaken for the old process; '' where unknown."""
+    """Read when PID started, so that a number used again is not mistaken for the old process; '' if dead or unknown."""
     try:
-        # The name in brackets may hold spaces; the start time is the 22nd field of the line (proc(5)).
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
+        # The name in brackets may hold spaces; state and start time are fields 3 and 22 of the line (proc(5)).
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
         return ""
+    return "" if fields[0] in "ZX" else fields[19]
 
 
 def signal_group(pid: int, number: int) -> bool:

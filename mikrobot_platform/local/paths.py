@@ -70,6 +70,7 @@ class Data:
 
     def prepare(self) -> None:
         """Make the folders, closed to other users, or say why they cannot be made."""
+        self._refuse_foreign()
         try:
             for folder in (self.root, self.secrets, self.logs, self.run, self.mail):
                 folder.mkdir(mode=0o700, parents=folder == self.root, exist_ok=True)
@@ -90,6 +91,15 @@ class Data:
                 f"There are {free} MB free at {self.root}; the databases need at least {NEEDED_MB} MB.",
                 "Free some space, or choose another place with --data DIR.",
             )
+
+    def _refuse_foreign(self) -> None:
+        # Root could, but what it then writes would lock the owner out.
+        if os.geteuid() != 0 or not self.secrets.exists() or self.secrets.stat().st_uid == 0:
+            return
+        raise Problem(
+            f"The data in {self.root} belongs to the user with the number {self.secrets.stat().st_uid}, not to root.",
+            "Run the command as that user, or choose other data with --data DIR.",
+        )
 
     def clean_run(self) -> None:
         """Empty what the last run left behind."""

@@ -121,7 +121,7 @@ def collect_static(data: Data) -> str:
 def static_fingerprint() -> str:
     """Sum up names, sizes and times of our own files, and the lock for everybody else's."""
     lines = [hashlib.sha256((ROOT / "requirements.txt").read_bytes()).hexdigest()]
-    for folder in sorted(ROOT.glob("*/static")):
+    for folder in sorted(ROOT.glob("[!.]*/static")):
         for file in sorted(folder.rglob("*")):
             if file.is_file():
                 facts = file.stat()

@@ -18,7 +18,7 @@ from mikrobot_platform.local.throwaway import Throwaway
 # What settings.py reads and Throwaway does not set: taken away, so that a test sees the defaults.
 FOREIGN = (
     "ALLOWED_HOSTS", "API_REQUESTS_PER_MINUTE", "DATABASE_ADMIN_URL", "DATABASE_PGBOUNCER", "DATABASE_POOL_SIZE",
-    "DEFAULT_FROM_EMAIL", "LOG_FORMAT", "LOG_LEVEL", "MASTER_KEYS_FILE", "PROMETHEUS_MULTIPROC_DIR",
+    "DEFAULT_FROM_EMAIL", "LOG_FORMAT", "LOG_LEVEL", "MASTER_KEYS", "PROMETHEUS_MULTIPROC_DIR",
     "SECRET_KEY_FALLBACKS", "TRUSTED_PROXY_COUNT",
 )  # fmt: skip
 IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
@@ -73,13 +73,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Apply all migrations once, as the owner, before the first worker or test begins."""
     if _servers is None:
         return
-    from django.core.management import call_command
-    from django.db import connections
+    from django.core.management import CommandError, call_command
+    from django.db import DatabaseError, connections
     from pytest_django.plugin import blocking_manager_key
 
     with session.config.stash[blocking_manager_key].unblock():
-        call_command("migrate", database="owner", interactive=False, verbosity=0)
-        connections["owner"].close()
+        try:
+            call_command("migrate", database="owner", interactive=False, verbosity=0)
+        except (CommandError, DatabaseError) as error:
+            raise pytest.UsageError(f"The migrations do not apply: {error}") from error
+        finally:
+            connections["owner"].close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

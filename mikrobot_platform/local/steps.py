@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 
@@ -19,8 +19,7 @@ class Steps:
 
     def say(self, text: str) -> None:
         """Print one plain line at once."""
-        self.out.write(f"{text}\n")
-        self.out.flush()
+        self._write(f"{text}\n")
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
@@ -43,16 +42,20 @@ class Steps:
         # A log shows a long step every ten seconds, so that nobody thinks it hangs.
         pause = 0.2 if self.is_terminal else 10.0
         while not step.finished.wait(pause):
-            if self.is_terminal:
-                self.out.write(f"\r\033[K  {step.name:<22} {step.seconds:6.1f} s  {step.text}")
-            else:
-                self.out.write(f"  {step.name:<22} {step.seconds:6.1f} s  ... {step.text}".rstrip() + "\n")
-            self.out.flush()
+            self._line(step, step.text, end="" if self.is_terminal else "\n", mark="" if self.is_terminal else "... ")
 
     def _end(self, step: Step, text: str) -> None:
+        self._line(step, text, end="\n")
+
+    def _line(self, step: Step, text: str, *, end: str, mark: str = "") -> None:
         start = "\r\033[K" if self.is_terminal else ""
-        self.out.write(f"{start}  {step.name:<22} {step.seconds:6.1f} s  {text}".rstrip() + "\n")
-        self.out.flush()
+        self._write(f"{start}  {step.name:<22} {step.seconds:6.1f} s  {mark}{text}".rstrip() + end)
+
+    def _write(self, text: str) -> None:
+        # A closed terminal must not keep us from stopping what we started.
+        with suppress(OSError, ValueError):
+            self.out.write(text)
+            self.out.flush()
 
 
 class Step:

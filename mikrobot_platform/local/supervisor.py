@@ -93,11 +93,11 @@ class Supervisor:
                 was = child.pid
                 line = child.mind()
                 if line:
-                    say(line)
+                    say(f"{time.strftime('%H:%M:%S')} {line}")
                 if child.pid != was:
                     remember(self._pids, self._children)
             if self._guard.revive():
-                say("The guard was started again.")
+                say(f"{time.strftime('%H:%M:%S')} The guard was gone and was started again.")
             due = [seconds for child in self._children if (seconds := child.seconds_until_due()) is not None]
             # A child's death wakes us (SIGCHLD); the second is for a signal that arrived between look and sleep.
             self.pause(min([1.0, *due]))

@@ -12,6 +12,7 @@ from mikrobot_platform.local import ports, roles
 from mikrobot_platform.local.addresses import APP, ENGINE, OWNER, Login, Plan
 from mikrobot_platform.local.children import Child, Program, stop_all, told
 from mikrobot_platform.local.guard import Guard
+from mikrobot_platform.local.paths import write_private
 from mikrobot_platform.local.postgres import Postgres
 from mikrobot_platform.local.problem import Problem
 from mikrobot_platform.local.redis import Redis
@@ -56,13 +57,15 @@ class Throwaway:
         """List everything that settings read, so that nothing of the machine's own leaks into a test."""
         mail = self.folder / "mail"
         mail.mkdir(exist_ok=True)
+        keys = self.folder / "master.keys"
+        write_private(keys, f"{fernet_key()}\n")
         return {
             **self._plan.urls(self._postgres.admin_url),
             "REDIS_URL": self._redis.url,
             "MIKROBOT_MODE": "test",
             "MIKROBOT_TEST_ADMIN_URL": self.admin_url,
             "SECRET_KEY": random_text(48),
-            "MASTER_KEYS": fernet_key(),
+            "MASTER_KEYS_FILE": str(keys),  # a file: tests rotate it while others run
             "SITE_URL": "http://localhost:8000",
             "EMAIL_URL": mail.as_uri(),
             "METRICS_TOKEN": random_text(),
@@ -77,7 +80,7 @@ class Throwaway:
         self._guard.close()
 
     def _start(self) -> None:
-        (self.folder / "data").mkdir()
+        (self.folder / "data" / "static").mkdir(parents=True)  # WhiteNoise warns about a missing one
         redis = self._run(self._redis.program())
         self._postgres.create()
         postgres = self._run(self._postgres.program())
