@@ -13,15 +13,13 @@ from collections.abc import Callable, Iterator, Mapping
 import psycopg
 import redis
 from django.conf import settings
-from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from mikrobot_platform import heartbeats
+from mikrobot_platform import heartbeats, stores
 from mikrobot_platform import metrics as counted
-from mikrobot_platform.stores import postgres, redis_client
 
 KEPT_S = 1.0
 OUTBOX_LATE_S = 60.0
@@ -65,39 +63,19 @@ def _database() -> dict[str, str]:
     """Look whether the app role gets in, is harmless, and finds the tables that this version was written for."""
     states = {"database": DOWN, "role": DOWN, "migrations": DOWN}
     try:
-        with postgres("default") as cursor:
+        with stores.postgres("default") as cursor:
             states["database"] = OK
-            cursor.execute(ROLE, [None])
-            states["role"] = DOWN if any(cursor.fetchone() or (True,)) else OK
-            cursor.execute("select app, name from django_migrations")
-            states["migrations"] = DOWN if known_migrations() - set(cursor.fetchall()) else OK
+            states["role"] = DOWN if stores.powers(cursor) else OK
+            states["migrations"] = DOWN if stores.missing_migrations(cursor) else OK
     except psycopg.Error:
         pass  # what was not reached stays down
     return states
 
 
-# Superuser, passes policies, owns a table or may become its owner: each would make row-level security a suggestion.
-ROLE = """
-    select r.rolsuper, r.rolbypassrls, exists (
-        select from pg_class c join pg_namespace n on n.oid = c.relnamespace
-        where n.nspname = 'public' and c.relkind in ('r', 'p') and pg_has_role(r.oid, c.relowner, 'MEMBER')
-    ) from pg_roles r where r.rolname = coalesce(%s, current_user)
-"""
-
-_migrations: set[tuple[str, str]] = set()
-
-
-def known_migrations() -> set[tuple[str, str]]:
-    """List the migrations that this version of the code brings along."""
-    if not _migrations:
-        _migrations.update(MigrationLoader(None).disk_migrations)
-    return _migrations
-
-
 def _redis() -> dict[str, str]:
     """Look whether Redis answers, and how old the last signs of life are."""
     try:
-        redis_client().ping()
+        stores.redis_client().ping()
         found, measured = heartbeats.read_all(), heartbeats.read_backlog()
     except redis.RedisError:
         return {"redis": DOWN}

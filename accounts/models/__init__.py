@@ -1,6 +1,7 @@
 """Who you are, what you belong to, what you own, what happened. One file a noun; this page is the index."""
 
 from accounts.models.audit import AuditEntry
+from accounts.models.drills import DrillEffect
 from accounts.models.exports import DataExport
 from accounts.models.keys import ApiKey, KeyScope
 from accounts.models.organizations import Acknowledgement, Invitation, Membership, Organization, Role
@@ -16,6 +17,7 @@ __all__ = [
     "AuditEntry",
     "DataExport",
     "DataKey",
+    "DrillEffect",
     "Invitation",
     "KeyScope",
     "Membership",

@@ -31,7 +31,7 @@ SUBSCRIBERS: Mapping[EventName, tuple[str, ...]] = {
     EventName.EXPORT_READY: ("notifications.dispatch:export_ready",),
     EventName.API_KEY_CREATED: ("notifications.dispatch:api_key_created",),
     EventName.API_KEY_REVOKED: ("notifications.dispatch:api_key_revoked",),
-    EventName.DRILL: (),
+    EventName.DRILL: ("accounts.outbox_drill:effect",),
 }
 
 

@@ -27,6 +27,7 @@ from accounts.models import (
     Acknowledgement,
     DataExport,
     DataKey,
+    DrillEffect,
     Invitation,
     KeyScope,
     Membership,
@@ -69,6 +70,7 @@ MAKERS: dict[str, Callable[[Team], Any]] = {
     "accounts.AuditEntry": lambda cast: audit.record("test.happened"),
     "accounts.OutboxEvent": _event,
     "accounts.OutboxDelivery": _delivery,
+    "accounts.DrillEffect": lambda cast: DrillEffect.objects.create(event_id=1, publisher=0, number=0, pid=1),
 }
 
 
