@@ -22,6 +22,7 @@ SYSTEM_SCOPES = Counter("mikrobot_system_scopes", "Times a system scope was ente
 OUTBOX_DELIVERED = Counter("mikrobot_outbox_delivered", "Events handled", ["event"])
 OUTBOX_FAILED = Counter("mikrobot_outbox_failed", "Attempts that failed", ["event"])
 OUTBOX_PARKED = Counter("mikrobot_outbox_parked", "Events given up on", ["event"])
+AUDIT_BREAKS = Counter("mikrobot_audit_breaks", "Places where an audit chain did not hold")
 REVEALS = Counter("mikrobot_vault_reveals", "Secrets opened", ["purpose"])
 
 
