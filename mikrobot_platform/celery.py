@@ -30,6 +30,8 @@ app.conf.task_create_missing_queues = False
 # Task -> queue, by the longest matching start of its name.
 ROUTES: dict[str, str] = {
     "accounts.beat_signals": "signals",
+    "accounts.beat_notify": "notify",
+    "accounts.beat_slow": "slow",
     "accounts.build_export": "slow",
     "accounts.verify_audit": "slow",
 }
@@ -39,9 +41,11 @@ app.conf.task_routes = {name: {"queue": queue} for name, queue in ROUTES.items()
 TIMETABLE: dict[str, float] = {
     "accounts.beat_default": 5.0,
     "accounts.beat_signals": 5.0,
+    "accounts.beat_notify": 5.0,
+    "accounts.beat_slow": 60.0,
     "accounts.relay_outbox": 5.0,
     "accounts.sweep_organizations": 60.0,
-    "accounts.verify_audit": 24 * 3600.0,
+    "accounts.verify_audit": 3600.0,  # does its work once a day; a restarted beat forgets when it last asked
     "accounts.forget": 3600.0,
 }
 app.conf.beat_schedule = {
