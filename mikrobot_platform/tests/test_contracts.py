@@ -100,6 +100,22 @@ PLANTS = {
     "trading gets a module without a place": Plant(
         contract="trading", files={"trading/newcomer.py": ""}, says="trading.newcomer"
     ),
+    "a transport dispatches": Plant(
+        contract="notifications",
+        files={
+            "notifications/transports/__init__.py": "",
+            "notifications/transports/post.py": "import notifications.dispatch",
+        },
+        says="notifications.transports.post -> notifications.dispatch",
+    ),
+    "a query looks at a view": Plant(
+        contract="dashboard",
+        files={"dashboard/queries.py": "import dashboard.views.home"},
+        says="dashboard.queries -> dashboard.views.home",
+    ),
+    "the dashboard gets a module without a place": Plant(
+        contract="dashboard", files={"dashboard/newcomer.py": ""}, says="dashboard.newcomer"
+    ),
     **{
         f"the kernel imports {module}": Plant(
             contract="pure", files={KERNEL: f"import {module}"}, says=f"mikrobot_platform.kernel.events -> {module}"
@@ -134,6 +150,11 @@ PLANTS = {
     ),
     "a page opens the vault": Plant(
         contract="vault", files={"dashboard/apps.py": "import accounts.vault"}, says="dashboard.apps -> accounts.vault"
+    ),
+    "a service handles data keys": Plant(
+        contract="keys",
+        files={"accounts/services/people.py": "import accounts.data_keys"},
+        says="accounts.services.people -> accounts.data_keys",
     ),
     "a service borrows from the tests": Plant(
         contract="tests",
