@@ -35,7 +35,8 @@ def choose(binary: Path, data: Path) -> Identity:
 
     An ordinary user needs nothing. Root goes into a user namespace, where it is called nobody: no new user, no opened
     folder, files stay root's. Where namespaces are forbidden, or the data already belongs to somebody else, the program
-    really becomes that user, if that user can reach it."""
+    really becomes that user, if that user can reach it; then others may pass through our data directory (0711), whose
+    secrets stay closed, and through nothing else."""
     if os.geteuid() != 0:
         return Identity()
     owner = data.stat().st_uid if data.exists() else 0
@@ -43,8 +44,10 @@ def choose(binary: Path, data: Path) -> Identity:
         unshare = shutil.which("unshare") or "unshare"
         return Identity(prefix=(unshare, "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--"))
     user = _account(owner)
-    if user and _reaches(user, binary, data):
-        return Identity(user=user)
+    if user:
+        data.parent.chmod(data.parent.stat().st_mode | 0o011)
+        if _reaches(user, binary, data):
+            return Identity(user=user)
     raise Problem(
         "PostgreSQL refuses to run as root, user namespaces are not allowed here, "
         f"and the user {_name(user)} cannot reach {binary if user else 'anything, because it does not exist'}.",

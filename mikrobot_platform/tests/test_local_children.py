@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -25,6 +26,7 @@ STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('here'
 PARENT = """
 import sys, time
 from pathlib import Path
+from types import SimpleNamespace
 from signal import SIGTERM
 from mikrobot_platform.local.children import Child, Program
 from mikrobot_platform.local.guard import Guard
@@ -104,7 +106,7 @@ def test_who_does_not_listen_is_ended_by_force_in_time(tmp_path: Path, guard: Gu
 
 def test_restarts_wait_longer_each_time(tmp_path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
-    monkeypatch.setattr(children.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(children, "time", SimpleNamespace(monotonic=lambda: now[0]))
     child = Child(python("short", "pass"), tmp_path / "log", guard)
     child.start()
     pauses = []
