@@ -42,7 +42,7 @@ TIMETABLE: dict[str, float] = {
     "accounts.beat_default": 5.0,
     "accounts.beat_signals": 5.0,
     "accounts.beat_notify": 5.0,
-    "accounts.beat_slow": 60.0,
+    "accounts.beat_slow": 5.0,
     "accounts.relay_outbox": 5.0,
     "accounts.sweep_organizations": 60.0,
     "accounts.verify_audit": 3600.0,  # does its work once a day; a restarted beat forgets when it last asked

@@ -108,7 +108,26 @@ def _note_sending(sender: str = "", headers: dict[str, Any] | None = None, **_: 
     if not sender.startswith(TASK_PREFIX) or headers is None:
         return
     headers[SENT_HEADER] = time.time()
+    _try_to_write(BEAT)
+
+
+@signals.beat_init.connect
+def _beat_began(**_: Any) -> None:
+    """Show at once that beat is there."""
+    _try_to_write(BEAT)
+
+
+@signals.worker_ready.connect
+def _worker_began(sender: Any = None, **_: Any) -> None:
+    """Show at once which queues somebody works on, instead of after beat's next round."""
+    for queue in getattr(getattr(sender, "task_consumer", None), "queues", ()):
+        name = getattr(queue, "name", queue)
+        if name in PATIENCE_S:
+            _try_to_write(name)
+
+
+def _try_to_write(name: str) -> None:
     try:
-        write(BEAT)
+        write(name)
     except redis.RedisError as error:
-        log.warning("the beat could not give its sign of life", extra={"error": error.__class__.__name__})
+        log.warning("a sign of life could not be given", extra={"of": name, "error": error.__class__.__name__})

@@ -1,0 +1,101 @@
+"""Redis, the processes behind the web, and the work that should not stand still."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import redis
+from django.utils import timezone
+
+from accounts import outbox_state
+from accounts.models import DataExport, Organization
+from accounts.tenancy import system_scope
+from mikrobot_platform import heartbeats, stores
+from mikrobot_platform.doctor import Finding, fail, ok, told, warn
+
+OUTBOX_LATE_S = 60.0
+EXPORT_PATIENCE = timedelta(minutes=10)
+CLOSING_PATIENCE = timedelta(hours=1)
+BEAT_LAG_S = 10.0
+OLDEST_REDIS = (6, 2)
+
+
+def redis_server() -> Finding:
+    try:
+        info: dict[str, Any] = stores.redis_client().info()
+    except redis.RedisError as error:
+        return fail(f"Redis does not answer ({told(error)})", "Start it, or correct REDIS_URL.")
+    version = str(info.get("redis_version", "0"))
+    sentence = f"Redis {version}, {int(info.get('used_memory', 0)) / 2**20:.1f} MB used"
+    policy, has_file = info.get("maxmemory_policy", "noeviction"), bool(info.get("aof_enabled"))
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_REDIS:
+        return fail(sentence, "Upgrade to Redis 6.2 or newer, or Valkey.")
+    if policy != "noeviction":
+        return fail(f"{sentence}; it evicts keys ({policy})", "Set maxmemory-policy noeviction; work would vanish.")
+    if has_file and info.get("aof_last_write_status", "ok") != "ok":
+        return fail(f"{sentence}; its last write to disk failed", "Look at Redis's disk and log.")
+    if not has_file:
+        return warn(f"{sentence}, without an append-only file", "Set appendonly yes, or a crash empties the queues.")
+    return ok(f"{sentence}, append-only file on")
+
+
+def worker(queue: str) -> Finding:
+    """Look when somebody last worked on a queue."""
+    beat = heartbeats.read_all()[queue]
+    remedy = f"Start a worker for the queue {queue}, or look into its log."
+    if beat is None:
+        return fail(f"no worker has shown itself on {queue} for a day", remedy)
+    age = beat.age_s(time.time())
+    who = f"{beat.host} (process {beat.pid})"
+    sentence = f"last seen {age:.0f} s ago on {who}; its message had waited {beat.waited_s:.1f} s"
+    if age > heartbeats.PATIENCE_S[queue]:
+        return fail(sentence, remedy)
+    if beat.waited_s > heartbeats.PATIENCE_S[queue]:
+        return warn(sentence, f"The queue {queue} is too long for its workers: start more.")
+    return ok(sentence)
+
+
+def beat() -> Finding:
+    """Look when beat last sent what it sends every five seconds."""
+    found = heartbeats.read_all()[heartbeats.BEAT]
+    if found is None:
+        return fail("beat has sent nothing for a day", "Start beat; without it nothing is swept.")
+    lag = found.age_s(time.time())
+    sentence = f"last sent {lag:.0f} s ago on {found.host} (process {found.pid})"
+    if lag > heartbeats.BEAT_PATIENCE_S:
+        return fail(sentence, "Start beat, or look into its log; without it nothing is swept.")
+    return warn(sentence, "Beat is slow: look at the machine's load.") if lag > BEAT_LAG_S else ok(sentence)
+
+
+def outbox() -> Finding:
+    with system_scope("doctor"):
+        found = outbox_state.backlog()
+    sentence = f"{found.waiting} waiting, relay {found.late_s:.0f} s behind, oldest {found.oldest_s:.0f} s"
+    if found.parked:
+        return fail(
+            f"{found.parked} events are parked after too many failures; {sentence}",
+            "Staff pages, Outbox, Parked: read the error, repair its cause, then deliver again.",
+        )
+    if found.late_s > OUTBOX_LATE_S:
+        return fail(sentence, "Look whether a worker serves the queue default, and into its log.")
+    if found.failing:
+        return warn(f"{sentence}; {found.failing} organizations wait after a failure", "Look into the workers' log.")
+    return ok(sentence)
+
+
+def stuck() -> Finding:
+    """Look for exports nobody builds and closings nobody carries out."""
+    now = timezone.now()
+    with system_scope("doctor"):
+        exports = DataExport.objects.filter(
+            state=DataExport.State.WAITING, requested_at__lt=now - EXPORT_PATIENCE
+        ).count()
+        closings = Organization.objects.filter(closing_at__lt=now - CLOSING_PATIENCE).count()
+    if exports or closings:
+        return fail(
+            f"{exports} exports have waited for more than 10 minutes, {closings} closings are overdue",
+            "Look into the log of the workers for the queues slow and default.",
+        )
+    return ok("no export and no closing is overdue")
