@@ -86,6 +86,8 @@ def configure() -> None:
                 "django": {"level": "INFO", "handlers": [], "propagate": True},
                 "django.request": {"level": "ERROR"},  # a 404 is the visitor's business
                 "celery.app.trace": {"level": "WARNING"},
+                "celery.beat": {"level": "WARNING"},
+                "celery.worker.strategy": {"level": "WARNING"},  # a line per message, with its arguments
                 "kombu": {"level": "WARNING"},
             },
         }
