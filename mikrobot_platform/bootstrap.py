@@ -52,7 +52,26 @@ def run(argv: list[str]) -> int:
         suite.main(argv[2:])
     variables.adopt(argv, ROOT)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mikrobot_platform.settings")
+    from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(argv)
+    try:
+        execute_from_command_line(argv)
+    except ImproperlyConfigured as error:
+        if settings.configured:
+            raise
+        return refuse(str(error), argv)
     return 0
+
+
+def refuse(reason: str, argv: list[str]) -> int:
+    """Say why the settings cannot be read; the doctor says it in its own way."""
+    from mikrobot_platform.doctor import fail, report
+
+    remedy = "Correct the environment; .env.example describes every variable."
+    if argv[1:2] != ["doctor"]:
+        raise Problem(reason, remedy)
+    sentence = " ".join(reason.split()).replace(" - ", " ", 1).replace(" - ", "; ")
+    report.show([("environment", fail(sentence, remedy))], sys.stdout, as_json="--json" in argv)
+    return 1

@@ -24,6 +24,7 @@ class Finding:
     state: State
     sentence: str
     remedy: str = ""
+    is_made: bool = True  # False: the check lacked its ground and was not made
 
 
 def ok(sentence: str) -> Finding:
@@ -53,7 +54,7 @@ def examine(checks: Sequence[Check], mask: Callable[[str], str] = str) -> Iterat
     for check in checks:
         missing = [name for name in check.needs if name in failed]
         if missing:
-            found = fail(f"not checked, because {missing[0]} failed", f"Repair {missing[0]} first.")
+            found = Finding(state=State.FAIL, sentence=f"not checked, because {missing[0]} failed", is_made=False)
         else:
             try:
                 found = check.look()

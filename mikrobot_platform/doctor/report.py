@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from io import TextIOBase
+from typing import Protocol
 
 from mikrobot_platform.doctor import Finding, State
+
+
+class Out(Protocol):
+    """Something to write to: standard output, or what a command was given instead."""
+
+    def write(self, text: str, /) -> object: ...
+    def flush(self) -> object: ...
+
 
 WORDS = {State.OK: "ok", State.WARN: "WARN", State.FAIL: "FAIL"}
 
 
-def show(findings: Iterable[tuple[str, Finding]], out: TextIOBase, *, as_json: bool) -> bool:
+def show(findings: Iterable[tuple[str, Finding]], out: Out, *, as_json: bool) -> bool:
     """Write the findings, for people as they come; return whether nothing failed."""
     seen = []
     for name, found in findings:
         seen.append((name, found))
-        if not as_json:
+        if found.is_made and not as_json:
             out.write(_ascii(f"{WORDS[found.state]:<6}{name:<18}{found.sentence}\n"))
             if found.remedy and found.state is not State.OK:
                 out.write(_ascii(f"{'':<24}-> {found.remedy}\n"))
             out.flush()
-    failed = [name for name, found in seen if found.state is State.FAIL]
+    failed = [name for name, found in seen if found.state is State.FAIL and found.is_made]
+    unmade = [name for name, found in seen if not found.is_made]
     if as_json:
         checks = [
             {"name": name, "state": found.state.value, "sentence": found.sentence, "remedy": found.remedy}
@@ -29,6 +38,8 @@ def show(findings: Iterable[tuple[str, Finding]], out: TextIOBase, *, as_json: b
         ]
         out.write(json.dumps({"ok": not failed, "checks": checks}, ensure_ascii=True) + "\n")
     elif failed:
+        if unmade:
+            out.write(f"\nNot checked for that reason: {', '.join(unmade)}.\n")
         out.write(f"\n{len(failed)} of {len(seen)} checks failed: {', '.join(failed)}.\n")
     else:
         out.write(f"\nAll {len(seen)} checks passed.\n")

@@ -61,10 +61,22 @@ def adopt(argv: list[str], root: Path, environment: MutableMapping[str, str] = o
     if argv[1:2] == ["check"] and "--deploy" in argv:
         read_dotenv(root / ".env.example", environment)
         return
+    chosen = data_option(argv)
+    if chosen:
+        environment["DATA_DIR"] = str(Data.at(chosen, root).root)
     data = Data.at(environment.get("DATA_DIR"), root)
     state = State.read_running(data)
     if state:
         fill(environment, state.environment)
+
+
+def data_option(argv: list[str]) -> str:
+    """Find `--data DIR` among a command's arguments: it decides where the variables come from, so it is read first."""
+    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        if name == "--data":
+            return value if equals else following
+    return ""
 
 
 def embedded_tools() -> Path | None:
