@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from celery import shared_task
 
-from accounts.jobs import HouseTask
+from accounts.jobs import HouseTask, TenantTask
 from mikrobot_platform import heartbeats  # at once: beat stamps what it sends
 
 
@@ -20,10 +22,19 @@ def relay_outbox() -> int:
 
 @shared_task(name="accounts.sweep_organizations", base=HouseTask)
 def sweep_organizations() -> None:
-    """Erase the organizations whose grace period is over."""
-    from accounts import closing
+    """Erase the organizations whose grace period is over; queue the exports that stand still."""
+    from accounts import closing, export
 
     closing.erase_due()
+    export.requeue_waiting()
+
+
+@shared_task(name="accounts.build_export", base=TenantTask)
+def build_export(export_id: str) -> None:
+    """Make the zip that somebody asked for."""
+    from accounts import export
+
+    export.make(UUID(export_id))
 
 
 @shared_task(name="accounts.forget", base=HouseTask)
