@@ -21,6 +21,7 @@ LOG_LIMIT = 5_000_000
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 HEALTHY_AFTER_S = 60.0
+YOUNG_S = 10.0
 PR_SET_PDEATHSIG = 1
 
 
@@ -103,6 +104,8 @@ class Child:
         lived = now - self._started_at
         self._pause = FIRST_PAUSE_S if lived >= HEALTHY_AFTER_S else self._pause
         line = f"{self.name} ended with {told(self.exit_code)} after {lived:.0f} s; again in {self._pause:g} s."
+        if lived < YOUNG_S:  # it never got going, so the reason stands in its last words
+            line = "\n".join([line, *(f"    {words}" for words in self.tail(5).splitlines())])
         self.bury()
         self._due = now + self._pause
         self._pause = min(self._pause * 2, LONGEST_PAUSE_S)
