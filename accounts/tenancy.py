@@ -52,13 +52,16 @@ def person_scope(user_id: UUID) -> Iterator[None]:
 def system_scope(name: str) -> Iterator[None]:
     """Cross tenants under a name from SYSTEM_SCOPES, in one transaction of the engine role; the use is audited.
 
-    A person's use is written down every time; a worker's at first use in each process and day (accounts/audit.py).
+    A person's use is written down every time; a worker's at first use in each process and day (accounts/audit.py). The
+    entry commits before the work begins: it stands even when the work fails, and its chain is not held meanwhile.
     """
     if name not in SYSTEM_SCOPES:
         raise ScopeError(f"there is no system scope {name!r}")
-    with scopes.enter(Scope(system=name, alias=scopes.ENGINE)), transaction.atomic(using=scopes.ENGINE):
-        audit.note_system_scope(name)
-        yield
+    with scopes.enter(Scope(system=name, alias=scopes.ENGINE)):
+        with transaction.atomic(using=scopes.ENGINE):
+            audit.note_system_scope(name)
+        with transaction.atomic(using=scopes.ENGINE):
+            yield
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def note_success(request: HttpRequest, user: User) -> None:
     seen = SignIn.objects.filter(user=user, outcome=SignIn.Outcome.SUCCESS)
     is_first, is_known = not seen.exists(), seen.filter(device=device).exists()
     row = SignIn.objects.create(
-        user=user, outcome=SignIn.Outcome.SUCCESS, method=_method(request), address=address.of(request),
+        user=user, outcome=SignIn.Outcome.SUCCESS, method=_method(request, user), address=address.of(request),
         client=_client(request), device=device,
     )
     request.device_token = token  # type: ignore[attr-defined]
@@ -102,9 +102,9 @@ def end_other_sessions(request: HttpRequest | None, user: User) -> int:
     return ended
 
 
-def _method(request: HttpRequest) -> str:
+def _method(request: HttpRequest, user: User) -> str:
     words = []
-    for record in get_authentication_records(request):
+    for record in get_authentication_records(request, user):
         method = record.get("type") if record.get("method") == "mfa" else record.get("method")
         words.append(_METHODS.get(str(method), str(method)))
     return " and ".join(dict.fromkeys(words))[:40]
