@@ -22,7 +22,7 @@ from django.core.signing import BadSignature, Signer
 from django.db import connections
 from django.utils import timezone
 
-from accounts.audit_chain import SCOPE, SHOWN, Break, announce, verify
+from accounts.audit_chain import SCOPE, SHOWN, Break, verify
 from accounts.models.audit import PLATFORM_ID
 from accounts.tenancy import system_scope
 from mikrobot_platform import metrics
@@ -127,7 +127,6 @@ _HEADS = """
 
 
 def _current_heads() -> Iterator[Head]:
-    announce()
     with system_scope(SCOPE), connections[scopes.ENGINE].cursor() as cursor:
         cursor.execute(_HEADS)
         for organization_id, sequence, digest, at in cursor.fetchall():
@@ -200,7 +199,6 @@ def _missing(heads: list[Head], day: str) -> list[Break]:
         "hashes": [head.hash for head in heads],
         "shown": SHOWN,
     }
-    announce()
     with system_scope(SCOPE), connections[scopes.ENGINE].cursor() as cursor:
         cursor.execute(_MISSING, parameters)
         return [
