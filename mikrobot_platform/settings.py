@@ -71,6 +71,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "accounts.middleware.TenantMiddleware",
+    "dashboard.middleware.ReaderMiddleware",
 ]
 ROOT_URLCONF = "mikrobot_platform.urls"
 WSGI_APPLICATION = "mikrobot_platform.wsgi.application"
