@@ -23,6 +23,7 @@ def web(environment: Mapping[str, str], data: Data, sockets: Sequence[socket.soc
     options = ["--worker-class", "gthread", "--workers", "2", "--threads", "8", "--graceful-timeout", "2"]
     # Imported once and forked: a third of the start saved, and a crashed worker is back at once.
     options += ["--preload", "--timeout", "60", "--no-control-socket", "--worker-tmp-dir", str(beats)]
+    options += ["--config", "python:mikrobot_platform.gunicorn_conf"]
     for bound in sockets:
         options += ["--bind", f"fd://{bound.fileno()}"]
     return Program(
