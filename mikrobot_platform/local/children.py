@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from mikrobot_platform.local.guard import Guard, born, signal_group
@@ -22,7 +23,6 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 HEALTHY_AFTER_S = 60.0
 YOUNG_S = 10.0
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ class Child:
             who = {"user": program.user[0], "group": program.user[1], "extra_groups": []}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # type: ignore[call-overload]  # the identity is given or not given
-                list(program.argv),
+                [*dying_with_us(program.stop[0][0]), *program.argv],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -84,7 +84,6 @@ class Child:
                 cwd=program.folder,
                 pass_fds=tuple(program.descriptors),
                 start_new_session=True,
-                preexec_fn=die_with_parent(program.stop[0][0]),  # noqa: PLW1509
                 **who,
             )
         self._started_at = time.monotonic()
@@ -151,19 +150,16 @@ def stop_all(children: Sequence[Child], deadline: float) -> None:
         child.bury()
 
 
-def die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
-    """Make the hook that lets the kernel send NUMBER to a child when we die (Linux); the guard does it elsewhere."""
-    if not sys.platform.startswith("linux"):
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    parent = os.getpid()
+@cache
+def dying_with_us(number: signal.Signals) -> tuple[str, ...]:
+    """Give the words before a command that let the kernel send it NUMBER when we die (Linux).
 
-    def hook() -> None:
-        prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
-        if os.getppid() != parent:  # died between fork and here
-            os._exit(1)
-
-    return hook
+    It is the second rope beside the guard. A preexec_fn could do the same, but is not safe once there are threads."""
+    setpriv = shutil.which("setpriv") if sys.platform.startswith("linux") else None
+    words = (setpriv or "", "--pdeathsig", number.name.removeprefix("SIG"), "--")
+    if not setpriv or subprocess.run([*words, "true"], capture_output=True, check=False).returncode != 0:
+        return ()
+    return words
 
 
 def rotate(log: Path) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from mikrobot_platform.local import identity
 from mikrobot_platform.local.addresses import Login, with_login
-from mikrobot_platform.local.children import Program, die_with_parent
+from mikrobot_platform.local.children import Program, dying_with_us
 from mikrobot_platform.local.paths import write_private
 from mikrobot_platform.local.problem import Problem
 
@@ -70,7 +70,8 @@ class Postgres:
         options = ["-U", "postgres", "-A", "scram-sha-256", "-E", "UTF8", "--no-instructions"]
         options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         with self._password_file() as file:
-            command = [*self._identity.prefix, str(self._binaries / "initdb"), "-D", str(half), "--pwfile", str(file)]
+            command = [*dying_with_us(signal.SIGKILL), *self._identity.prefix, str(self._binaries / "initdb")]
+            command += ["-D", str(half), "--pwfile", str(file)]
             command += [*options, *(["--no-sync"] if self._is_throwaway else [])]
             user, group = self._identity.user or (None, None)
             done = subprocess.run(
@@ -80,7 +81,6 @@ class Postgres:
                 extra_groups=None if user is None else [],
                 cwd="/",
                 start_new_session=True,  # Ctrl-C is for us; it is done in a second
-                preexec_fn=die_with_parent(signal.SIGKILL),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,

@@ -117,7 +117,7 @@ def test_prepare_makes_a_database_ready_and_may_run_twice(admin_url: str) -> Non
         for variable in ("DATABASE_URL", "DATABASE_ENGINE_URL", "DATABASE_OWNER_URL")
     }
     environment = {**os.environ, **variables, "DATABASE_ADMIN_URL": admin_url, "MIKROBOT_BOOTSTRAP": "off"}
-    command = [sys.executable, ROOT / "manage.py", "prepare"]
+    command = [sys.executable, str(ROOT / "manage.py"), "prepare"]
     try:
         for said in ("Applying accounts.", "No migrations to apply"):
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
