@@ -47,6 +47,7 @@ class Child:
         self._guard = guard
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
+        self._log_start = 0
         self._pause = FIRST_PAUSE_S
         self._due: float | None = None
         rotate(log)
@@ -75,6 +76,7 @@ class Child:
         if program.user:
             who = {"user": program.user[0], "group": program.user[1], "extra_groups": []}
         with self.log.open("ab") as log:
+            self._log_start = log.tell()
             self._process = subprocess.Popen(  # type: ignore[call-overload]  # the identity is given or not given
                 [*dying_with_us(program.stop[0][0]), *program.argv],
                 stdin=subprocess.DEVNULL,
@@ -121,9 +123,9 @@ class Child:
             self._guard.forget(self.pid)
 
     def tail(self, lines: int = 15) -> str:
-        """Read the last lines of its output."""
+        """Read the last lines that it has printed since it was started."""
         with contextlib.suppress(OSError), self.log.open("rb") as file:
-            file.seek(max(0, self.log.stat().st_size - 8192))
+            file.seek(max(self._log_start, self.log.stat().st_size - 8192))
             return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
         return ""
 
