@@ -31,7 +31,6 @@ from mikrobot_platform.db import scope as scopes
 log = logging.getLogger(__name__)
 
 LOOKED_AT = 7  # files whose signature is checked; only the newest one's heads are needed
-_signer = Signer(salt="accounts.audit_heads")
 
 
 class ForgedError(Exception):
@@ -95,7 +94,7 @@ def export_heads(day: date, *, broken: Collection[UUID] = ()) -> Path:
         if head.organization_id not in broken and (known is None or head.sequence > known.sequence):
             heads[head.organization_id] = head
     body = "".join(f"{heads[key].line()}\n" for key in sorted(heads))
-    seal = {"day": str(day), "chains": len(heads), "seal": _signer.sign(_digest(body, day))}
+    seal = {"day": str(day), "chains": len(heads), "seal": _signer().sign(_digest(body, day))}
     folder().mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = folder() / f".{path.name}.{os.getpid()}"
     with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
@@ -137,6 +136,10 @@ def _iso(at: datetime) -> str:
     return at.isoformat(timespec="microseconds")
 
 
+def _signer() -> Signer:
+    return Signer(salt="accounts.audit_heads")
+
+
 def _digest(body: str, day: date) -> str:
     return sha256(f"{day}\n{body}".encode()).hexdigest()
 
@@ -162,7 +165,7 @@ def read(path: Path) -> list[Head]:
         *lines, last = path.read_text(encoding="ascii").splitlines(keepends=True)
         seal = json.loads(last)
         body = "".join(lines)
-        if _signer.unsign(seal["seal"]) != _digest(body, date.fromisoformat(path.stem)):
+        if _signer().unsign(seal["seal"]) != _digest(body, date.fromisoformat(path.stem)):
             raise ForgedError("the file of exported heads was changed")
         return [Head.read(line) for line in lines]
     except BadSignature:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from celery import current_app
 from django.conf import settings
 from django.db import connections, transaction
 from django.utils import timezone
@@ -311,7 +312,7 @@ def test_a_limit_and_a_budget_end_a_run(house: UUID, monkeypatch: pytest.MonkeyP
 
 def test_wakes_are_sent_once_until_a_relay_has_looked(house: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[str] = []
-    monkeypatch.setattr(outbox.current_app, "send_task", sent.append)
+    monkeypatch.setattr(current_app, "send_task", sent.append)
     stores.redis_client().delete(outbox.WOKEN_KEY)
     publish(house, 1, 2)
     publish(house, 3)
