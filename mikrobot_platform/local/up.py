@@ -152,9 +152,11 @@ class Up:
     def _greet(self, here: Installation) -> None:
         mail = urlsplit(here.environment.get("EMAIL_URL", ""))
         letters = f"land in {self._data.mail}" if mail.scheme == "file" else f"are sent through {mail.hostname}"
+        password = self._data.root / "secrets" / "demo-password"
+        demo = f"  Look around as owner@demo.example; the password is in {password}\n" if password.exists() else ""
         self._steps.say(
             f"\nMikroBot is ready after {time.monotonic() - self._began:.1f} s:  {self._address}\n"
-            f"  E-mails {letters}\n"
+            f"{demo}  E-mails {letters}\n"
             f"  Logs are in {self._data.logs}\n"
             "  Stop it with Ctrl-C."
         )
