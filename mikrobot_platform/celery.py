@@ -18,7 +18,7 @@ app = Celery("mikrobot")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-# Without this Celery's Django fix-up opens a new database connection for every task (facts/performance.md).
+# Without this Celery's Django fix-up opens a new database connection for every task.
 app.conf.CELERY_DB_REUSE_MAX = 100_000
 
 # signals: fan-out, submit, exits; nothing slow ever enters.
