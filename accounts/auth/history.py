@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -133,7 +134,11 @@ def _says(action: str, *, ends_sessions: bool = False) -> Any:
             user = given["email_address"].user
         authenticator = given.get("authenticator")
         extra = {"factor": str(authenticator.type)} if authenticator is not None else {}
-        note_in_trails(user, action, **extra)
+        who = audit.actor()
+        if who.address is None and request is not None:  # allauth tells of TOTP and codes after the commit
+            who = replace(who, address=address.of(request))
+        with audit.acting_as(who):
+            note_in_trails(user, action, **extra)
         if ends_sessions:
             end_other_sessions(request, user)
 
