@@ -26,6 +26,7 @@ from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.doctor import State, work
 from mikrobot_platform.kernel.events import Event, EventName
+from mikrobot_platform.kernel.registry import SUBSCRIBERS
 from mikrobot_platform.kernel.trace import trace_id
 
 FIRST, SECOND = "accounts.tests.test_outbox:first", "accounts.tests.test_outbox:second"
@@ -43,7 +44,8 @@ def second(event: Event) -> None:
 @pytest.fixture(autouse=True)
 def subscribers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let drill events go to `first` and `second`, which leave an effect unless a test says otherwise."""
-    monkeypatch.setattr(outbox, "SUBSCRIBERS", {EventName.DRILL: (FIRST, SECOND)})
+    table = {**SUBSCRIBERS, EventName.DRILL: (FIRST, SECOND)}
+    monkeypatch.setattr(outbox, "SUBSCRIBERS", table)
     handlers.update(first=leave_effect, second=lambda event: None)
     yield
     handlers.clear()
@@ -136,9 +138,7 @@ def test_a_subscriber_works_in_the_tenant_with_the_trace_and_so_do_its_commit_ho
 
 
 def test_every_name_has_a_line_among_the_subscribers() -> None:
-    from mikrobot_platform.kernel import registry
-
-    assert set(registry.SUBSCRIBERS) == set(EventName)
+    assert set(SUBSCRIBERS) == set(EventName)
 
 
 # --- What fails ------------------------------------------------------------------------------------------------------
@@ -310,6 +310,12 @@ def test_a_limit_and_a_budget_end_a_run(house: UUID, monkeypatch: pytest.MonkeyP
     assert woken == [1]  # what is left is another run's
 
 
+def test_a_drill_is_left_to_its_own_relays(house: UUID) -> None:
+    publish(house, 1)
+    assert house not in dict(outbox._due(None))
+    assert house in dict(outbox._due([house]))
+
+
 def test_wakes_are_sent_once_until_a_relay_has_looked(house: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[str] = []
     monkeypatch.setattr(current_app, "send_task", sent.append)
@@ -334,9 +340,10 @@ def test_publishing_works_without_redis(house: UUID, monkeypatch: pytest.MonkeyP
 def test_the_backlog_is_measured(house: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
     with system_scope("doctor"):
         before = outbox_state.backlog()
-    ids = publish(house, 1, 2)
     with tenant_scope(house), atomic():
-        OutboxEvent.objects.filter(pk=ids[0]).update(published_at=timezone.now() - timedelta(days=400))
+        first_id = outbox.publish(EventName.MEMBER_JOINED).pk
+        outbox.publish(EventName.MEMBER_JOINED)
+        OutboxEvent.objects.filter(pk=first_id).update(published_at=timezone.now() - timedelta(days=400))
     with system_scope("doctor"):
         now = outbox_state.backlog()
     assert now.waiting == before.waiting + 2
