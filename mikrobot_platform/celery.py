@@ -1,7 +1,7 @@
 """Celery: queues, routes and the timetable, each as one table.
 
-The broker delivers at least once and sometimes to two workers at once; no task may rely on it. Tasks are doors: they enter
-a scope (accounts/jobs.py), call one thing, and may run twice.
+The broker delivers at least once and sometimes to two workers at once; no task may rely on it. Tasks are doors: they
+enter a scope (accounts/jobs.py), call one thing, and may run twice.
 """
 
 from __future__ import annotations
