@@ -11,6 +11,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from allauth.mfa.models import Authenticator
+from django.core import mail
 from django.core.cache import cache
 from django.db import connections
 from django.test import Client, RequestFactory
@@ -384,6 +386,20 @@ def test_the_password_goes_only_when_a_passkey_is_there() -> None:
     alice.post(reverse("password_remove"))
     cast.alice.refresh_from_db()
     assert cast.alice.has_usable_password()
+
+
+def test_removing_the_password_ends_other_sessions_and_is_told() -> None:
+    cast = team()
+    elsewhere, alice = client_for(cast.alice), confirmed(cast.alice)
+    Authenticator.objects.create(user=cast.alice, type=Authenticator.Type.WEBAUTHN, data={"name": "Laptop"})
+    alice.post(reverse("password_remove"))
+    cast.alice.refresh_from_db()
+    assert not cast.alice.has_usable_password()
+    assert "Your password was removed" in [letter.subject for letter in mail.outbox if cast.alice.email in letter.to]
+    assert alice.get(reverse("profile")).status_code == 200
+    assert elsewhere.get(reverse("profile")).status_code == 302
+    with tenant_scope(cast.house.pk), atomic():
+        assert AuditEntry.objects.filter(action="person.password_removed", actor_id=str(cast.alice.pk)).exists()
 
 
 def test_an_acceptance_is_recorded_for_a_viewer_too() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from allauth.account.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib import messages
@@ -12,7 +13,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import personal
-from accounts.models import SignIn
+from accounts.auth import history
+from accounts.models import SignIn, User
 from accounts.requests import HouseRequest
 from accounts.services import people
 from dashboard.views.doors import confirmed_lately, person, signed_in, tell
@@ -50,10 +52,18 @@ def remove_password(request: HouseRequest) -> HttpResponse:
     user = person(request)
     if request.method == "POST":
         done = _("The password is gone. You sign in with a passkey now.")
-        if tell(request, lambda: people.remove_password(user), done):
-            update_session_auth_hash(request, user)  # this session stays; the others end with the password
+        if tell(request, lambda: _remove_password(request, user), done):
+            update_session_auth_hash(request, user)  # this session stays, under a new key
+            history.end_other_sessions(request, user)
         return redirect("security")
     if not user.has_usable_password():
         messages.info(request, _("There is no password to remove."))
         return redirect("security")
     return render(request, "pages/password_remove.html", {"passkey_count": people.passkeys(user)})
+
+
+def _remove_password(request: HouseRequest, user: User) -> None:
+    """Remove it, write it down, tell the person: like every change to how somebody gets in."""
+    people.remove_password(user)
+    history.note_in_trails(user, "person.password_removed")
+    get_adapter(request).send_notification_mail("account/email/password_removed", user)
