@@ -29,6 +29,7 @@ from accounts.models import DataKey, TradingAccount
 from accounts.models.fields import SealedField
 from accounts.platform_box import Unreadable, platform_decrypt, platform_encrypt
 from accounts.rotation import Unfinished, data, master
+from accounts.services import trading_accounts
 from accounts.tenancy import atomic, tenant_scope
 from accounts.tests.people import Team, make_account, make_user, team
 from accounts.tests.test_vault import SECRET, put_text, reveal, store, text_of, trail
@@ -232,6 +233,8 @@ def test_every_sealed_column_of_every_model_is_found() -> None:
 def test_a_data_key_is_replaced_and_deleted(cast: Team) -> None:
     accounts = [store(make_account(cast.as_alice, f"Number {number}"), number) for number in range(5)]
     closed = make_account(cast.as_alice, "Without")
+    with tenant_scope(cast.house.pk), atomic():
+        trading_accounts.close(cast.as_alice, closed.pk)  # takes its credentials with it
     neighbour = store(make_account(cast.as_charlie))
     loaded_before = TradingAccount(pk=accounts[0].pk, organization_id=cast.house.pk, credentials=text_of(accounts[0]))
     untouched = text_of(neighbour)
