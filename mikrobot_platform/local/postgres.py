@@ -11,7 +11,6 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -173,16 +172,15 @@ class Postgres:
 
     @contextlib.contextmanager
     def _password_file(self) -> Iterator[Path]:
-        # Not beside the other secrets: the user that initdb runs as must be able to read it.
-        folder = Path(tempfile.mkdtemp(prefix="mikrobot-"))
+        # Not the one among the secrets: the user that initdb runs as must be able to read it. If we are killed, it is
+        # still inside the data directory, and the next start takes it away.
+        file = self.data.with_name(f"{self.data.name}.password")
         try:
-            file = folder / "password"
             write_private(file, self._password)
             self._identity.own(file)
-            self._identity.own(folder)
             yield file
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            file.unlink(missing_ok=True)
 
 
 def find_binaries() -> Path:
