@@ -23,8 +23,8 @@ __all__ = ["SYSTEM_SCOPES", "NoTenant", "ScopeError", "atomic", "person_scope", 
 # test_tenancy.py compares both. Adding one is a review, not a convenience.
 SYSTEM_SCOPES: dict[str, str] = {
     "outbox.relay": "find organizations with unsent news, then work in each of them",
-    "organization.sweep": "find organizations whose closing is due, exports that expired, keys to rotate",
-    "vault.rotate": "re-wrap data keys and re-seal secrets under new keys",
+    "organization.sweep": "find organizations whose closing is due, exports that stand still or have expired",
+    "vault.rotate": "find organizations and people whose keys are re-wrapped, re-sealed or deleted",
     "audit.verify": "walk every audit chain, export its head",
     "doctor": "look, change nothing",
     "staff": "staff pages, with a stated reason",
