@@ -8,7 +8,7 @@ A page shows only what its class names; a column that is not named (a digest, a 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -350,7 +350,3 @@ class RecordAdmin(ModelAdmin):
 
     def _deed_url(self, row: models.Model, deed: Deed) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_deed", args=[row.pk, deed.code])
-
-
-def rows_of(queryset: Iterable[Any], make: Callable[[Any], Sequence[Value]]) -> list[Sequence[Value]]:
-    return [make(row) for row in queryset]
