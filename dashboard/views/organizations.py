@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -43,7 +44,7 @@ def rename(request: HouseRequest) -> HttpResponse:
     if form.is_valid():
         done = attempt(form, lambda: organizations.rename(caller(request), form.cleaned_data["name"]), NAME_FIELDS)
         if done is not None:
-            tell(request, lambda: None, _("The organization is now called “%(name)s”.") % {"name": done.name})
+            messages.success(request, _("The organization is now called “%(name)s”.") % {"name": done.name})
             return redirect("organization")
     return _settings_page(request, form, status=422)
 
@@ -59,7 +60,7 @@ def new(request: HouseRequest) -> HttpResponse:
         founded = attempt(form, lambda: organizations.found(person(request), form.cleaned_data["name"]), NAME_FIELDS)
         if founded is not None:
             request.session[CHOSEN] = str(founded.pk)
-            tell(request, lambda: None, _("“%(name)s” is ready. You own it.") % {"name": founded.name})
+            messages.success(request, _("“%(name)s” is ready. You own it.") % {"name": founded.name})
             return redirect("home")
     return render(request, "pages/organization_new.html", {"form": form}, status=422 if form.errors else 200)
 
@@ -89,7 +90,7 @@ def close(request: HouseRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         typed = form.cleaned_data["typed_name"]
         if attempt(form, lambda: organizations.close(caller(request), typed), NAME_FIELDS) is not None:
-            tell(request, lambda: None, _("The organization will be erased. Until then you can keep it open."))
+            messages.success(request, _("The organization will be erased. Until then you can keep it open."))
             return redirect("organization")
     return render(
         request, "pages/organization_close.html", {"form": form, "grace": settings.CLOSING_GRACE},
