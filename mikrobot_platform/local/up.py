@@ -86,8 +86,8 @@ class Up:
         1. The web's port is taken before anything is started, so that a taken one is said at once.
         2. Django is imported, and PostgreSQL and Redis start, all at the same time.
         3. Roles, migrations, files for the browser, demo world.
-        4. The web, until its health page says ready; then workers and beat, a while until all have given a sign of life;
-           then the address is printed."""
+        4. The web, until its health page says ready; then workers and beat, until all have given a sign of life
+           or a while has passed; then the address is printed."""
         if supervisor.took_over:
             self._steps.say("  The last run was killed; what it left behind has ended.")
         sockets = ports.reserve_web(self._port)
@@ -137,7 +137,7 @@ class Up:
                 step.note("not all have answered yet; `manage.py doctor` says who")
 
     def _all_answer(self, supervisor: Supervisor) -> bool:
-        """Wait a little for the first signs of life; whoever is late or dies is the supervisor's care, not the start's end."""
+        """Wait a while for the first signs of life; whoever is late or dies is looked after by the supervisor."""
         deadline = time.monotonic() + PATIENCE_WITH_WORKERS_S
         while time.monotonic() < deadline:
             supervisor.pause(0.1)
