@@ -14,12 +14,14 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
+from django.db import connections
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from accounts.auth import address, history
 from accounts.models import SignIn, User
 from accounts.platform_box import platform_decrypt, platform_encrypt
+from mikrobot_platform.db import scope as scopes
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +37,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return address.of(request) or "0.0.0.0"  # noqa: S104  (a unix socket has no address; allauth's column wants one)
 
     def clean_email(self, email: str) -> str:
-        return str(super().clean_email(email)).lower()
+        """Store lower case; forms about one address wait for each other, so that a second sign-up finds the first."""
+        cleaned = str(super().clean_email(email)).lower()
+        with connections[scopes.current().alias].cursor() as cursor:
+            cursor.execute("select pg_advisory_xact_lock(hashtextextended('mikrobot.email:' || %s, 0))", [cleaned])
+        return cleaned
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         try:

@@ -42,17 +42,21 @@ def new(request: HouseRequest) -> HttpResponse:
     form = KeyForm(request.POST if request.method == "POST" else None, initial={"once": secrets.token_urlsafe(24)})
     if request.method == "POST" and form.is_valid():
         mark = f"key-form:{person(request).pk}:{form.cleaned_data['once']}"
-        if cache.get(mark):
+        if not cache.add(mark, 1, ONCE_S):  # one step, so that of two forms sent at once only one makes a key
             messages.warning(
                 request, _("That key was made already. Its text is not shown again; revoke it if you lost it.")
             )
             return redirect("keys")
-        made = attempt(form, lambda: keys.create(
-            caller(request), name=form.cleaned_data["name"], scopes=form.cleaned_data["scopes"],
-            networks=form.addresses(), expires_at=form.expires_at(),
-        ), KEY_FIELDS)
+        made = None
+        try:
+            made = attempt(form, lambda: keys.create(
+                caller(request), name=form.cleaned_data["name"], scopes=form.cleaned_data["scopes"],
+                networks=form.addresses(), expires_at=form.expires_at(),
+            ), KEY_FIELDS)
+        finally:
+            if made is None:  # refused: the same form may be sent again, mended
+                cache.delete(mark)
         if made is not None:
-            cache.set(mark, 1, ONCE_S)
             key, text = made
             return render(request, "pages/key_made.html", {"key": key, "text": text})
     return render(request, "pages/key_new.html", {"form": form}, status=422 if form.errors else 200)
