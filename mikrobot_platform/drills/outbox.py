@@ -38,9 +38,9 @@ ROLLED_BACK, NEVER = 0.05, 10**9  # of the transactions, and their events' numbe
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Describe the options."""
-    parser.add_argument("--events", type=int, default=10_000)
-    parser.add_argument("--relays", type=int, default=4)
-    parser.add_argument("--organizations", type=int, default=20)
+    parser.add_argument("--events", type=int, default=10_000, help="how many to publish (default %(default)s)")
+    parser.add_argument("--relays", type=int, default=4, help="how many run at a time (default %(default)s)")
+    parser.add_argument("--organizations", type=int, default=20, help="among how many (default %(default)s)")
 
 
 def run(options: Mapping[str, Any]) -> Measurement:
