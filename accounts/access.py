@@ -1,4 +1,4 @@
-"""Who may do what: one matrix. Services ask `caller.require`, pages ask `caller.may`, the middleware stops viewers early."""
+"""Who may do what: one matrix. Services ask `require`, pages ask `may`, the middleware stops viewers early."""
 
 from __future__ import annotations
 

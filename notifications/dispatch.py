@@ -1,7 +1,7 @@
-"""Who hears about it. Today: e-mails to people; the integrations issue adds channels, plans and preferences.
+"""Who hears about it. Today: e-mails to people.
 
-These are outbox subscribers: they run in the organization's scope and may run twice after a crash, so an e-mail may rarely
-arrive twice and is never lost.
+These are outbox subscribers: they run in the organization's scope and may run twice after a crash, so an e-mail may
+rarely arrive twice and is never lost.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def remember_device(request: HttpRequest, response: HttpResponse) -> None:
 def note_in_trails(user: User, action: str, **data: object) -> None:
     """Write a person's security event into the trail of every organization they belong to.
 
-    The organization in scope gets it in this transaction, the others right after it commits: a transaction belongs to one.
+    The organization in scope gets it in this transaction, the others right after its commit.
     """
     who = audit.Actor(kind="user", id=str(user.pk), address=audit.actor().address, reason=audit.actor().reason)
     here = scopes.current().organization_id

@@ -46,7 +46,7 @@ class Organization(models.Model):
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_reason = models.CharField(max_length=300, blank=True)
     closing_at = models.DateTimeField(null=True, blank=True)  # when it will be erased; None: not asked for
-    # Row-level security lets an index serve only comparisons that cannot leak: a range over this, never LIKE over the name.
+    # Row-level security lets an index serve only comparisons that cannot leak: a range over this, never LIKE.
     search_name = models.GeneratedField(
         expression=Lower("name"), output_field=models.CharField(max_length=120, db_collation="C"), db_persist=True,
         editable=False,
