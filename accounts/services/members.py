@@ -21,6 +21,8 @@ from accounts.tenancy import atomic, tenant_scope
 from mikrobot_platform.kernel.events import EventName
 
 _SALT = "accounts.invitation"
+# Letters to people who have not asked for any: enough for a team, too few to pester somebody with.
+MAX_A_DAY, MAX_FOR_ONE_A_DAY, MAX_SENT_AGAIN = 50, 3, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +51,14 @@ def invite(caller: Caller, email: str, role: str) -> Invitation:
     _expire_older(address)
     if Invitation.objects.filter(email=address, accepted_at=None, withdrawn_at=None).exists():
         raise Refused("already_invited", _("%(email)s is invited already. Send it again instead.") % {"email": address})
-    if Invitation.objects.filter(created_at__gte=timezone.now() - timedelta(days=1)).count() >= 50:
-        raise Refused("too_many_invitations", _("50 invitations a day are the limit. Try again tomorrow."))
+    today = Invitation.objects.filter(created_at__gte=timezone.now() - timedelta(days=1))
+    if today.count() >= MAX_A_DAY:
+        sentence = _("%(limit)s invitations a day are the limit. Try again tomorrow.") % {"limit": MAX_A_DAY}
+        raise Refused("too_many_invitations", sentence)
+    if today.filter(email=address).count() >= MAX_FOR_ONE_A_DAY:
+        raise Refused(
+            "invited_often", _("%(email)s was invited several times today. Try again tomorrow.") % {"email": address}
+        )
     invitation: Invitation = Invitation.objects.create(
         organization_id=caller.organization_id, email=address, role=role, invited_by=caller.member(),
         expires_at=timezone.now() + settings.INVITATION_AGE,
@@ -72,6 +80,8 @@ def send_again(caller: Caller, invitation_id: UUID) -> Invitation:
     """Send a new link, from now on the only one that works."""
     caller.require(Permission.MANAGE_MEMBERS)
     invitation = _waiting(invitation_id)
+    if invitation.nonce >= MAX_SENT_AGAIN:
+        raise Refused("sent_often", _("This was sent often enough; its last link still works. Ask in another way."))
     invitation.nonce += 1
     invitation.expires_at = timezone.now() + settings.INVITATION_AGE
     invitation.save(update_fields=["nonce", "expires_at"])

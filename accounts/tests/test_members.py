@@ -185,3 +185,29 @@ def test_closing_needs_the_name_and_can_be_taken_back(cast: Team) -> None:
         with pytest.raises(Refused, match="being closed"):
             members.invite(cast.as_alice, "late@example.com", "viewer")
         assert organizations.keep_open(cast.as_alice).closing_at is None
+
+
+def test_nobody_can_be_pestered_with_letters(cast: Team) -> None:
+    address = "stranger@example.com"
+    with tenant_scope(cast.house.pk), atomic():
+        for _time in range(members.MAX_FOR_ONE_A_DAY):
+            invitation = members.invite(cast.as_alice, address, Role.VIEWER)
+            for _again in range(members.MAX_SENT_AGAIN):
+                members.send_again(cast.as_alice, invitation.pk)
+            with pytest.raises(Refused) as refusal:
+                members.send_again(cast.as_alice, invitation.pk)
+            assert refusal.value.code == "sent_often"
+            members.withdraw(cast.as_alice, invitation.pk)
+        with pytest.raises(Refused) as refusal:
+            members.invite(cast.as_alice, address, Role.VIEWER)
+        assert refusal.value.code == "invited_often"
+        members.invite(cast.as_alice, "another@example.com", Role.VIEWER)
+
+
+def test_nobody_owns_organizations_without_end(cast: Team) -> None:
+    with tenant_scope(cast.house.pk), atomic():
+        mine = [Membership.objects.get(user=cast.alice)] * organizations.MAX_OWNED
+    with pytest.raises(Refused) as refusal:
+        organizations.found_another(cast.alice, "One more", mine)
+    assert refusal.value.code == "too_many_organizations"
+    assert organizations.found_another(cast.alice, "One more", mine[1:]).name == "One more"

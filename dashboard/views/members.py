@@ -21,7 +21,8 @@ from dashboard.forms.organizations import TypedNameForm
 from dashboard.views.doors import allowed, attempt, caller, confirmed_lately, in_organization, tell
 
 INVITE_FIELDS = {
-    "email_invalid": "email", "already_member": "email", "already_invited": "email", "role_invalid": "role",
+    "email_invalid": "email", "already_member": "email", "already_invited": "email", "invited_often": "email",
+    "role_invalid": "role",
 }
 
 

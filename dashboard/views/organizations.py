@@ -57,7 +57,10 @@ def new(request: HouseRequest) -> HttpResponse:
     """Found one more organization and go there."""
     form = NameForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        founded = attempt(form, lambda: organizations.found(person(request), form.cleaned_data["name"]), NAME_FIELDS)
+        name = form.cleaned_data["name"]
+        founded = attempt(
+            form, lambda: organizations.found_another(person(request), name, request.memberships), NAME_FIELDS
+        )
         if founded is not None:
             request.session[CHOSEN] = str(founded.pk)
             messages.success(request, _("“%(name)s” is ready. You own it.") % {"name": founded.name})
