@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import time
 from html.parser import HTMLParser
 from pathlib import Path
@@ -459,6 +460,16 @@ def test_the_local_mailbox_exists_at_home_only(tmp_path: Path) -> None:
         assert 'href="http://localhost/x"' in page
         assert Client().get(reverse("local_letter", args=["..%2f..%2fetc"])).status_code == 404
         assert Client(REMOTE_ADDR="203.0.113.9").get(reverse("local_mail")).status_code == 404
+        for header in ("X-Forwarded-For", "Via", "Forwarded"):  # a proxy on this machine that we were not told of
+            assert Client(headers={header: "203.0.113.9"}).get(reverse("local_mail")).status_code == 404
+
+
+def test_a_reached_limit_says_when_to_come_back() -> None:
+    client = Client(REMOTE_ADDR=f"203.0.113.{secrets.randbelow(200) + 50}")
+    answers = [client.post(reverse("account_signup"), {}) for _time in range(41)]  # 20 a minute, which may turn once
+    assert answers[-1].status_code == 429
+    assert answers[-1]["Retry-After"] == "60"
+    assert "Too many attempts" in answers[-1].content.decode()
 
 
 def test_errors_are_pages_with_a_sentence() -> None:
