@@ -1,4 +1,4 @@
-"""Every setting on one page. What differs between places comes from the environment (.env.example); nothing else does."""
+"""Every setting on one page. What differs between places comes from the environment (.env.example), and only that."""
 
 from __future__ import annotations
 

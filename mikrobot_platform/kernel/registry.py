@@ -12,7 +12,7 @@ from importlib import import_module
 from mikrobot_platform.kernel.events import EventName
 from mikrobot_platform.kernel.venues import VenueInfo
 
-# Venue code -> module with `VENUE: VenueInfo` (kernel/venues.py) and, from the story issue on, its adapter.
+# Venue code -> module with `VENUE: VenueInfo` (kernel/venues.py).
 BROKERS: Mapping[str, str] = {
     "paper": "trading.brokers.paper:VENUE",
 }
