@@ -17,8 +17,8 @@ BROKERS: Mapping[str, str] = {
     "paper": "trading.brokers.paper:VENUE",
 }
 
-# Event -> functions `(event) -> None`, called by the outbox relay in the tenant's scope and in its own transaction: what
-# they write in the database happens once; what they do outside it must bear a repetition.
+# Event -> functions `(event) -> None`, called by the outbox relay in the tenant's scope and in its own transaction:
+# what they write in the database happens once; what they do outside it must bear a repetition.
 SUBSCRIBERS: Mapping[EventName, tuple[str, ...]] = {
     EventName.MEMBER_INVITED: ("notifications.dispatch:invitation",),
     EventName.MEMBER_JOINED: (),
