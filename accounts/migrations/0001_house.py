@@ -1,17 +1,17 @@
 """The house: people, organizations, keys, accounts, the vault, the audit trail, the outbox; each table with its policy."""
 
+from decimal import Decimal
+
 import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.text
 import django.utils.timezone
-import mikrobot_platform.db.ids
-from decimal import Decimal
 from django.conf import settings
 from django.db import migrations, models
 
+import mikrobot_platform.db.ids
 from mikrobot_platform.db.operations import USER, shared_table, tenant_reference, tenant_table
-
 
 CHAIN = """
 -- One lock per organization orders its audit chain and its outbox; a single key for both, so that they cannot deadlock.

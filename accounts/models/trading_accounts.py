@@ -10,9 +10,9 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models.base import TenantModel
 from accounts.models.fields import SealedField
 from accounts.models.people import Currency
-from accounts.models.base import TenantModel
 
 
 class AccountStatus(models.TextChoices):

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit, vault
 from accounts.access import Caller, Permission, Refused
-from accounts.models import Acknowledgement, AccountStatus, TradingAccount
+from accounts.models import AccountStatus, Acknowledgement, TradingAccount
 from accounts.models.trading_accounts import Phase
 from accounts.services.organizations import clean_name
 from accounts.services.people import has_acknowledged
