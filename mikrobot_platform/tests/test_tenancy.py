@@ -283,6 +283,28 @@ def test_sixteen_threads_share_four_connections_and_no_row() -> None:
     assert ours("default").pool.get_stats()["pool_max"] == 4
 
 
+@pytest.mark.parametrize("alias", ["default", "engine"])
+def test_nothing_is_kept_at_session_level(alias: str) -> None:
+    """PgBouncer in transaction mode hands the session to somebody else: no setting, statement or lock may stay."""
+    cast = team()
+    if alias == "engine":
+        with system_scope("staff"), tenant_scope(cast.house.pk):
+            assert Membership.objects.count() == 3
+    else:
+        with tenant_scope(cast.house.pk), atomic():
+            assert Membership.objects.count() == 3
+    with connections[alias].cursor() as cursor:
+        cursor.execute("select name from pg_settings where source = 'session'")
+        assert cursor.fetchall() == []
+        cursor.execute("select name from pg_prepared_statements")
+        assert cursor.fetchall() == []
+        cursor.execute("select mode from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()")
+        assert cursor.fetchall() == []
+        cursor.execute("select nullif(current_setting('app.organization_id', true), '')")
+        assert cursor.fetchone() == (None,)
+    assert ours(alias).connection.prepare_threshold is None
+
+
 def test_raw_sql_as_the_app_role_sees_nothing() -> None:
     """Stand outside Django altogether, with the web's own password."""
     cast = team()
