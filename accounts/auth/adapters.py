@@ -16,6 +16,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db import connections
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.auth import address, history
@@ -65,6 +66,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             for one in super().get_reauthentication_methods(user)
         ]
         return sorted(methods, key=lambda one: one["id"] != "mfa_reauthenticate:webauthn")
+
+    def send_notification_mail(
+        self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
+    ) -> None:
+        """Tell of a change to somebody's sign-in, with its moment in that person's zone."""
+        with timezone.override(user.time_zone):
+            super().send_notification_mail(template_prefix, user, context, email)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send, or say on the page that it could not be sent; the step itself stays done and can be repeated.
