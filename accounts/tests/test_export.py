@@ -95,6 +95,9 @@ def test_everything_of_ones_own_is_in_the_zip_and_no_secret(cast: Team) -> None:
     with opened(row) as zipped:
         assert zipped.testzip() is None
         names = set(zipped.namelist())
+        for entry in zipped.infolist():
+            assert entry.date_time[0] >= 2025, entry.filename
+            assert entry.external_attr >> 16 == 0o600, entry.filename
         everything = b"\n".join(zipped.read(name) for name in sorted(names)).decode()
         readme = zipped.read("README.txt").decode()
 
