@@ -75,7 +75,7 @@ class Caller:
             return
         if self.organization.is_suspended:
             raise Refused("organization_suspended", _("This organization is suspended; nothing can be changed."))
-        raise Refused("not_allowed", _("Your role does not allow this. Ask the organization's owner."))
+        raise Refused("not_allowed", _("Your role does not allow this. Ask the organization’s owner."))
 
     def member(self) -> Membership:
         """Return the person behind the call; keys have none."""

@@ -222,7 +222,7 @@ def _other_member(membership_id: UUID) -> Membership:
     if found is None:
         raise Refused("member_unknown", _("This person is not a member any more."))
     if found.role == Role.OWNER:
-        raise Refused("owner_fixed", _("The owner's seat changes only by transferring ownership."))
+        raise Refused("owner_fixed", _("The owner’s seat changes only by transferring ownership."))
     return found
 
 

@@ -71,7 +71,7 @@ def close(caller: Caller, typed_name: str) -> Organization:
     caller.require(Permission.MANAGE_ORGANIZATION)
     organization = _locked(caller)
     if typed_name.strip() != organization.name:
-        raise Refused("name_differs", _("Type the organization's name exactly to close it. Nothing was changed."))
+        raise Refused("name_differs", _("Type the organization’s name exactly to close it. Nothing was changed."))
     if organization.closing_at is None:
         organization.closing_at = timezone.now() + settings.CLOSING_GRACE
         organization.save(update_fields=["closing_at"])

@@ -37,7 +37,7 @@ class ProfileForm(forms.Form):
     )
     currency = forms.ChoiceField(
         label=_("Account currency"), choices=Currency.choices,
-        help_text=_("Suggested for new accounts, and used for totals over several accounts."),
+        help_text=_("Suggested for new accounts."),
     )
     experience = forms.ChoiceField(
         label=_("Trading experience"), choices=[("", _("Not said")), *Experience.choices], required=False,
