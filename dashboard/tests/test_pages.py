@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.core import mail
 from django.core.cache import cache
 from django.db import connections
@@ -298,6 +299,7 @@ def test_a_key_is_shown_once_and_a_reload_makes_no_second_one() -> None:
     made = alice.post(reverse("key_new"), form)
     (text,) = re.findall(r"mk_\w+", made.content.decode())
     assert "no-store" in made["Cache-Control"]
+    assert f"{settings.SITE_URL}/api/v1/organization/" in made.content.decode()
     again = alice.post(reverse("key_new"), form, follow=True)
     assert "was made already" in again.content.decode()
     assert text not in again.content.decode()

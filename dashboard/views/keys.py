@@ -5,16 +5,18 @@ from __future__ import annotations
 import secrets
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.cache import cache
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import Permission
-from accounts.models import ApiKey
+from accounts.models import ApiKey, KeyScope
 from accounts.requests import HouseRequest
 from accounts.services import keys
 from dashboard.forms.keys import KeyForm
@@ -58,7 +60,9 @@ def new(request: HouseRequest) -> HttpResponse:
                 cache.delete(mark)
         if made is not None:
             key, text = made
-            return render(request, "pages/key_made.html", {"key": key, "text": text})
+            reads = set(key.scopes) != {KeyScope.SIGNALS}
+            try_at = settings.SITE_URL + reverse("api-organization") if reads else ""
+            return render(request, "pages/key_made.html", {"key": key, "text": text, "try_at": try_at})
     return render(request, "pages/key_new.html", {"form": form}, status=422 if form.errors else 200)
 
 
