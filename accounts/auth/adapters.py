@@ -18,6 +18,7 @@ from django.db import connections
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.auth import address, history
 from accounts.models import SignIn, User
@@ -33,6 +34,11 @@ def _at_our_address(url: str) -> str:
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Accounts: e-mail addresses in lower case, a sign-in history, mail that cannot break a page."""
+
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": _lazy("The e-mail address or the password is not right."),
+    }
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return address.of(request) or "0.0.0.0"  # noqa: S104  (a unix socket has no address; allauth's column wants one)
