@@ -23,9 +23,10 @@ from django.urls import reverse
 
 from accounts import audit
 from accounts.models import ApiKey, AuditEntry, Invitation, Membership, Organization, Role, TradingAccount, User
+from accounts.platform_box import platform_encrypt
 from accounts.services import keys, members
 from accounts.tenancy import atomic, tenant_scope
-from accounts.tests.people import Team, client_for, make_account, make_organization, make_user, team
+from accounts.tests.people import PASSWORD, Team, client_for, make_account, make_organization, make_user, team
 from dashboard.views.errors import server_error
 
 BUDGETS: dict[str, int] = json.loads((Path(__file__).parent / "query_budgets.json").read_text())
@@ -412,6 +413,16 @@ def test_an_acceptance_is_recorded_for_a_viewer_too() -> None:
     bob.post(reverse("acknowledgements"), {"document": "risk", "accept": "on"})
     with tenant_scope(cast.house.pk), atomic():
         assert AuditEntry.objects.filter(action="risk.acknowledged", actor_id=str(cast.bob.pk)).exists()
+
+
+def test_the_second_step_offers_a_passkey_only_to_somebody_who_has_one() -> None:
+    person = make_user("otto")
+    Authenticator.objects.create(user=person, type=Authenticator.Type.TOTP, data={"secret": platform_encrypt("A" * 32)})
+    client = Client()
+    client.post(reverse("account_login"), {"login": person.email, "password": PASSWORD})
+    page = client.get(reverse("mfa_authenticate")).content.decode()
+    assert "code from your authenticator app" in page
+    assert "mfa_webauthn_authenticate" not in page
 
 
 # --- Trail -----------------------------------------------------------------------------------------------------------
