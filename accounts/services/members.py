@@ -15,8 +15,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit, outbox
-from accounts.access import Caller, Permission, Refused
-from accounts.models import Invitation, Membership, Organization, Role, User
+from accounts.access import Caller, Permission, Refused, caller_for
+from accounts.models import Acknowledgement, Invitation, Membership, Organization, Role, User
+from accounts.services import people
 from accounts.tenancy import atomic, tenant_scope
 from mikrobot_platform.kernel.events import EventName
 
@@ -160,6 +161,8 @@ def accept(user: User, token: str) -> Membership:
         if is_new:
             audit.record("member.joined", membership, role=membership.role)
             outbox.publish(EventName.MEMBER_JOINED, user=str(user.pk), role=membership.role)
+            # The page says so above its button; somebody who signed up for this seat had no organization to record it in.
+            people.acknowledge(caller_for(membership), Acknowledgement.Document.TERMS.value, audit.actor().address)
     return membership  # type: ignore[no-any-return]
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.access import MATRIX, Permission, Refused, may_role
 from accounts.models import AuditEntry, Invitation, Membership, Organization, OutboxEvent, Role
-from accounts.services import members, organizations
+from accounts.services import members, organizations, people
 from accounts.tenancy import atomic, tenant_scope
 from accounts.tests.people import Team, caller, make_user, team
 
@@ -77,6 +77,9 @@ def test_an_invitation_is_for_its_address_and_works_once(cast: Team) -> None:
     with pytest.raises(Refused, match="sent to"):
         members.accept(other, token)
     assert members.accept(guest, token).role == Role.VIEWER
+    with tenant_scope(cast.house.pk), atomic():
+        assert people.has_acknowledged(guest.pk, "terms")
+        assert not people.has_acknowledged(guest.pk, "risk")
     with pytest.raises(Refused, match="used already"):
         members.accept(guest, token)
     assert members.look_up(token) is None
