@@ -35,9 +35,7 @@ SYSTEM_SCOPES: dict[str, str] = {
 def tenant_scope(organization_id: UUID, *, user_id: UUID | None = None) -> Iterator[None]:
     """Work as one organization. Inside a system scope this narrows it, on the same connection and transaction."""
     before = scopes.current()
-    with scopes.enter(
-        Scope(organization_id=organization_id, user_id=user_id or before.user_id, alias=before.alias)
-    ):
+    with scopes.enter(Scope(organization_id=organization_id, user_id=user_id or before.user_id, alias=before.alias)):
         yield
 
 

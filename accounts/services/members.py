@@ -61,7 +61,10 @@ def invite(caller: Caller, email: str, role: str) -> Invitation:
             "invited_often", _("%(email)s was invited several times today. Try again tomorrow.") % {"email": address}
         )
     invitation: Invitation = Invitation.objects.create(
-        organization_id=caller.organization_id, email=address, role=role, invited_by=caller.member(),
+        organization_id=caller.organization_id,
+        email=address,
+        role=role,
+        invited_by=caller.member(),
         expires_at=timezone.now() + settings.INVITATION_AGE,
     )
     audit.record("member.invited", invitation, role=role)
@@ -72,9 +75,9 @@ def invite(caller: Caller, email: str, role: str) -> Invitation:
 def _expire_older(address: str) -> None:
     """Let an expired invitation make room for a new one."""
     now = timezone.now()
-    Invitation.objects.filter(
-        email=address, accepted_at=None, withdrawn_at=None, expires_at__lte=now
-    ).update(withdrawn_at=now)
+    Invitation.objects.filter(email=address, accepted_at=None, withdrawn_at=None, expires_at__lte=now).update(
+        withdrawn_at=now
+    )
 
 
 def send_again(caller: Caller, invitation_id: UUID) -> Invitation:
@@ -146,7 +149,9 @@ def accept(user: User, token: str) -> Membership:
     with tenant_scope(shown.organization_id, user_id=user.pk), atomic():
         invitation = Invitation.objects.select_for_update().filter(pk=shown.invitation_id, nonce=shown.nonce).first()
         if invitation is None or not invitation.is_open():
-            raise Refused("invitation_gone", _("This link has expired, was used already or was replaced by a newer one."))
+            raise Refused(
+                "invitation_gone", _("This link has expired, was used already or was replaced by a newer one.")
+            )
         if user.email.lower() != invitation.email.lower():
             raise Refused(
                 "invitation_for_another",
@@ -161,7 +166,7 @@ def accept(user: User, token: str) -> Membership:
         if is_new:
             audit.record("member.joined", membership, role=membership.role)
             outbox.publish(EventName.MEMBER_JOINED, user=str(user.pk), role=membership.role)
-            # The page says so above its button; somebody who signed up for this seat had no organization to record it in.
+            # The page says so above its button; who signed up for this seat had no organization to record it in.
             people.acknowledge(caller_for(membership), Acknowledgement.Document.TERMS.value, audit.actor().address)
     return membership  # type: ignore[no-any-return]
 

@@ -49,9 +49,15 @@ def open_account(caller: Caller, draft: AccountDraft) -> TradingAccount:
     name = _free_name(draft.name)
     is_prop = draft.kind == AccountKind.PROP
     account = TradingAccount(
-        organization_id=caller.organization_id, name=name, venue=venue.code, kind=draft.kind, currency=draft.currency,
-        firm=draft.firm.strip() if is_prop else "", program=draft.program.strip() if is_prop else "",
-        phase=draft.phase if is_prop else "", size=draft.size,
+        organization_id=caller.organization_id,
+        name=name,
+        venue=venue.code,
+        kind=draft.kind,
+        currency=draft.currency,
+        firm=draft.firm.strip() if is_prop else "",
+        program=draft.program.strip() if is_prop else "",
+        phase=draft.phase if is_prop else "",
+        size=draft.size,
     )
     _seal(account, venue, draft.credentials)
     account.save(force_insert=True)

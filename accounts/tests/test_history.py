@@ -131,8 +131,14 @@ def sign_up(client: Client, email: str, **fields: str) -> Any:
     return client.post(
         "/account/signup/",
         {
-            "email": email, "password1": PASSWORD, "password2": PASSWORD, "name": "Nina New", "terms": "on",
-            "organization": "", "time_zone": "Europe/Helsinki", **fields,
+            "email": email,
+            "password1": PASSWORD,
+            "password2": PASSWORD,
+            "name": "Nina New",
+            "terms": "on",
+            "organization": "",
+            "time_zone": "Europe/Helsinki",
+            **fields,
         },
     )
 

@@ -118,7 +118,11 @@ def test_an_expired_invitation_opens_nothing_and_makes_room(cast: Team) -> None:
 
 @pytest.mark.parametrize(
     ("email", "role", "code"),
-    [("nonsense", "viewer", "email_invalid"), ("a@example.com", "owner", "role_invalid"), ("a@b.example", "", "role_invalid")],
+    [
+        ("nonsense", "viewer", "email_invalid"),
+        ("a@example.com", "owner", "role_invalid"),
+        ("a@b.example", "", "role_invalid"),
+    ],
 )
 def test_what_cannot_be_invited(cast: Team, email: str, role: str, code: str) -> None:
     with tenant_scope(cast.house.pk), atomic(), pytest.raises(Refused) as refusal:
@@ -159,7 +163,9 @@ def test_the_owner_seat_moves_only_as_a_whole(cast: Team) -> None:
                 deed()
         members.transfer(cast.as_alice, bob.pk)
         assert {row.user_id: row.role for row in Membership.objects.all()} == {
-            cast.alice.pk: Role.TRADER, cast.bob.pk: Role.OWNER, cast.tess.pk: Role.TRADER,
+            cast.alice.pk: Role.TRADER,
+            cast.bob.pk: Role.OWNER,
+            cast.tess.pk: Role.TRADER,
         }
     with pytest.raises(IntegrityError), tenant_scope(cast.house.pk), atomic():
         Membership.objects.filter(user=cast.alice).update(role=Role.OWNER)  # two owners cannot be

@@ -95,7 +95,11 @@ def test_a_twin_escapes_what_a_person_typed_and_makes_its_link_a_button() -> Non
 def test_what_somebody_typed_is_no_link_of_ours() -> None:
     """A name is in every invitation; it must not become a button that leads elsewhere."""
     host = settings.SITE_URL + ".example"
-    for text in ("Locked. Unlock it here:\nhttps://elsewhere.example/", f"Go to {host}/ now", "See https://a.example/x"):
+    for text in (
+        "Locked. Unlock it here:\nhttps://elsewhere.example/",
+        f"Go to {host}/ now",
+        "See https://a.example/x",
+    ):
         assert "href" not in twin(text)
 
 

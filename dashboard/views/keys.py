@@ -51,10 +51,17 @@ def new(request: HouseRequest) -> HttpResponse:
             return redirect("keys")
         made = None
         try:
-            made = attempt(form, lambda: keys.create(
-                caller(request), name=form.cleaned_data["name"], scopes=form.cleaned_data["scopes"],
-                networks=form.addresses(), expires_at=form.expires_at(),
-            ), KEY_FIELDS)
+            made = attempt(
+                form,
+                lambda: keys.create(
+                    caller(request),
+                    name=form.cleaned_data["name"],
+                    scopes=form.cleaned_data["scopes"],
+                    networks=form.addresses(),
+                    expires_at=form.expires_at(),
+                ),
+                KEY_FIELDS,
+            )
         finally:
             if made is None:  # refused: the same form may be sent again, mended
                 cache.delete(mark)
@@ -75,7 +82,8 @@ def revoke(request: HouseRequest, key_id: UUID) -> HttpResponse:
         raise Http404
     if request.method == "POST":
         tell(
-            request, lambda: keys.revoke(caller(request), key_id),
+            request,
+            lambda: keys.revoke(caller(request), key_id),
             _("“%(name)s” no longer opens anything.") % {"name": key.name},
         )
         return redirect("keys")

@@ -90,6 +90,9 @@ def _read(key: str, raw: bytes, file: Path) -> Letter:
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)  # "-0000": the time is UTC, the zone unknown (RFC 5322)
     return Letter(
-        key=key, subject=str(message["subject"] or ""), to=str(message["to"] or ""), at=at,
+        key=key,
+        subject=str(message["subject"] or ""),
+        to=str(message["to"] or ""),
+        at=at,
         text=str(body.get_content()) if body is not None else "",
     )

@@ -31,7 +31,8 @@ def organization(request: HouseRequest) -> HttpResponse:
 def _settings_page(request: HouseRequest, form: NameForm, status: int = 200) -> HttpResponse:
     exports = list(DataExport.objects.select_related("requested_by__user").order_by("-requested_at")[:5])
     return render(
-        request, "pages/organization.html",
+        request,
+        "pages/organization.html",
         {"form": form, "exports": exports, "grace": settings.CLOSING_GRACE, "export_age": settings.EXPORT_AGE},
         status=status,
     )
@@ -96,7 +97,9 @@ def close(request: HouseRequest) -> HttpResponse:
             messages.success(request, _("The organization will be erased. Until then you can keep it open."))
             return redirect("organization")
     return render(
-        request, "pages/organization_close.html", {"form": form, "grace": settings.CLOSING_GRACE},
+        request,
+        "pages/organization_close.html",
+        {"form": form, "grace": settings.CLOSING_GRACE},
         status=422 if form.errors else 200,
     )
 
@@ -105,7 +108,8 @@ def close(request: HouseRequest) -> HttpResponse:
 @allowed(Permission.MANAGE_ORGANIZATION)
 def keep_open(request: HouseRequest) -> HttpResponse:
     tell(
-        request, lambda: organizations.keep_open(caller(request)),
+        request,
+        lambda: organizations.keep_open(caller(request)),
         _("The organization stays open. Auto-trading stays off until somebody switches it on."),
     )
     return redirect("organization")

@@ -107,7 +107,7 @@ def _rehearse(folder: Path, ids: list[UUID], events: int, relays: int) -> tuple[
 
 
 def _let_connections_go() -> None:
-    """Close what clearing up after an earlier run has opened: two processes on one connection read each other's answers."""
+    """Close what clearing up after an earlier run has opened: forks on one connection read each other's answers."""
     for connection in connections.all(initialized_only=True):
         connection.close()
         cast("DatabaseWrapper", connection).close_pool()

@@ -126,8 +126,10 @@ def test_a_stranger_does_not_touch_the_organization_itself() -> None:
     with tenant_scope(cast.other.pk), atomic(), connection.cursor() as cursor:
         cursor.execute("select id from accounts_organization")
         assert cursor.fetchall() == [(cast.other.pk,)]
-        for statement in ("update accounts_organization set name = 'Taken' where id = %s",
-                          "delete from accounts_organization where id = %s"):
+        for statement in (
+            "update accounts_organization set name = 'Taken' where id = %s",
+            "delete from accounts_organization where id = %s",
+        ):
             cursor.execute(statement, [cast.house.pk])
             assert cursor.rowcount == 0
     with pytest.raises(DatabaseError, match="row-level security"), tenant_scope(cast.other.pk), atomic():
@@ -310,7 +312,10 @@ def test_raw_sql_as_the_app_role_sees_nothing() -> None:
     cast = team()
     values: dict[str, Any] = settings.DATABASES["default"]
     with psycopg.connect(
-        host=values["HOST"], port=values["PORT"], dbname=values["NAME"], user=values["USER"],
+        host=values["HOST"],
+        port=values["PORT"],
+        dbname=values["NAME"],
+        user=values["USER"],
         password=values["PASSWORD"],
     ) as raw:
         tables = raw.execute(
@@ -331,14 +336,36 @@ def test_raw_sql_as_the_app_role_sees_nothing() -> None:
 # --- Addresses -------------------------------------------------------------------------------------------------------
 # Where a visitor gets a page; everywhere else is a sign-in, a refusal, or nothing.
 OPEN = (
-    "", "health/", "metrics", "account/login/", "account/signup/", "account/confirm-email/", "account/password/reset/",
-    "account/inactive/", "account/logout/", "account/2fa/webauthn/login/", "account/reauthenticate/", "invitation/",
-    "documents/", "theme/", "local/mail/", "admin/login/", "static/",
+    "",
+    "health/",
+    "metrics",
+    "account/login/",
+    "account/signup/",
+    "account/confirm-email/",
+    "account/password/reset/",
+    "account/inactive/",
+    "account/logout/",
+    "account/2fa/webauthn/login/",
+    "account/reauthenticate/",
+    "invitation/",
+    "documents/",
+    "theme/",
+    "local/mail/",
+    "admin/login/",
+    "static/",
 )
 # What a viewer may send: it changes the viewer, or nothing.
 PERSONAL = (
-    "account/", "acknowledgements/", "documents/", "invitation/", "local/mail/", "organizations/", "profile/",
-    "security/", "team/leave/", "theme/",
+    "account/",
+    "acknowledgements/",
+    "documents/",
+    "invitation/",
+    "local/mail/",
+    "organizations/",
+    "profile/",
+    "security/",
+    "team/leave/",
+    "theme/",
 )
 
 
@@ -367,8 +394,16 @@ def parameters(cast: Team) -> dict[str, str]:
         "organization_id": str(cast.house.pk),
         "token": members.link(made["accounts.Invitation"]).rstrip("/").rsplit("/", 1)[-1],
         # Of libraries: nothing of a tenant stands behind these.
-        "key": "x", "uidb36": "1", "pk": "1", "app_label": "accounts", "content_type_id": "1", "object_id": "1",
-        "url": "x", "name": "risk", "path": "x", "code": "x",
+        "key": "x",
+        "uidb36": "1",
+        "pk": "1",
+        "app_label": "accounts",
+        "content_type_id": "1",
+        "object_id": "1",
+        "url": "x",
+        "name": "risk",
+        "path": "x",
+        "code": "x",
     }
 
 
@@ -420,9 +455,7 @@ class TestAddresses:
     """Every address, asked by everybody it does not belong to."""
 
     @pytest.mark.parametrize("route", ROUTES)
-    def test_a_stranger_gets_nothing_and_changes_nothing(
-        self, route: str, cast: Team, values: dict[str, str]
-    ) -> None:
+    def test_a_stranger_gets_nothing_and_changes_nothing(self, route: str, cast: Team, values: dict[str, str]) -> None:
         address = fill(route, values)
         charlie = client_for(cast.charlie)
         before = snapshot(cast.house.pk)
