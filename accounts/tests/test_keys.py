@@ -150,6 +150,7 @@ def test_scopes_decide(cast: Team, scope: str, status: int) -> None:
     body = {"name": f"By {scope}", "venue": "paper", "kind": "demo", "currency": "USD"}
     answer = Client().post("/api/v1/accounts/", body, content_type="application/json", headers=bearer(text))
     assert answer.status_code == status
+    assert status == 201 or answer.json()["code"] == "permission_denied"
     with tenant_scope(cast.house.pk), atomic():
         assert TradingAccount.objects.count() == (1 if status == 201 else 0)
 
