@@ -20,6 +20,7 @@ class State:
     pid: int
     address: str
     environment: dict[str, str] = field(default_factory=dict)
+    is_starting: bool = False
 
     def write(self, data: Data) -> None:
         """Publish it."""
@@ -30,7 +31,12 @@ class State:
         """Read what the last `up` wrote; it may be long gone."""
         try:
             found = json.loads(data.state.read_text(encoding="utf-8"))
-            return cls(pid=int(found["pid"]), address=str(found["address"]), environment=dict(found["environment"]))
+            return cls(
+                pid=int(found["pid"]),
+                address=str(found["address"]),
+                environment=dict(found["environment"]),
+                is_starting=bool(found.get("is_starting")),
+            )
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -38,6 +44,14 @@ class State:
     def read_running(cls, data: Data) -> State | None:
         """Read it only while its writer holds the lock."""
         return cls.read(data) if is_running(data) else None
+
+    @classmethod
+    def read_started(cls, data: Data, seconds: float) -> State | None:
+        """Read it once its writer has started everything, or SECONDS have passed."""
+        deadline = time.monotonic() + seconds
+        while (state := cls.read_running(data)) and state.is_starting and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return state
 
 
 def is_running(data: Data) -> bool:

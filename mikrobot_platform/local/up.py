@@ -100,8 +100,11 @@ class Up:
         order = {"data": str(self._data.root), "admin": here.admin, "is_ours": bool(here.postgres), "demo": self._demo}
         errand.run(order, self._steps)
         # Before the web answers: whoever sees it ready may call `manage.py doctor` in the same second.
-        State(pid=os.getpid(), address=self._address, environment=here.published()).write(self._data)
+        state = State(pid=os.getpid(), address=self._address, environment=here.published(), is_starting=True)
+        state.write(self._data)
         self._start_services(supervisor, here, sockets)
+        state.is_starting = False
+        state.write(self._data)
         self._greet(here)
 
     def _start_servers(self, supervisor: Supervisor, here: Installation) -> None:

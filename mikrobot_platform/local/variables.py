@@ -11,6 +11,7 @@ from mikrobot_platform.local.paths import Data
 from mikrobot_platform.local.problem import Problem
 from mikrobot_platform.local.state import State
 
+DOCTORS_PATIENCE_S = 30.0
 CONFIGURED = ("MIKROBOT_MODE", "DATABASE_URL", "DATABASE_URL_FILE", "SECRET_KEY", "SECRET_KEY_FILE")
 
 
@@ -65,7 +66,8 @@ def adopt(argv: list[str], root: Path, environment: MutableMapping[str, str] = o
     if chosen:
         environment["DATA_DIR"] = str(Data.at(chosen, root).root)
     data = Data.at(environment.get("DATA_DIR"), root)
-    state = State.read_running(data)
+    # The doctor looks at what has been started, not at what is being started.
+    state = State.read_started(data, DOCTORS_PATIENCE_S if argv[1:2] == ["doctor"] else 0.0)
     if state:
         fill(environment, state.environment)
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -145,6 +146,29 @@ class TestVariables:
         finally:
             only_one.release()
         assert environment["MIKROBOT_MODE"] == "local"
+
+    def test_the_doctor_waits_for_a_start_that_is_under_way(self, tmp_path: Path) -> None:
+        data = Data(root=tmp_path)
+        state = State(pid=1, address="", environment={"MIKROBOT_MODE": "local"}, is_starting=True)
+        state.write(data)
+        only_one = OnlyOne(data)
+        seen: list[str] = []
+        doctor = threading.Thread(
+            target=lambda: (
+                variables.adopt(["manage.py", "doctor"], ROOT, {"DATA_DIR": str(tmp_path)}),
+                seen.append("on"),
+            )
+        )
+        try:
+            doctor.start()
+            variables.adopt(["manage.py", "shell"], ROOT, {"DATA_DIR": str(tmp_path)})  # the others do not wait
+            assert seen == []
+            state.is_starting = False
+            state.write(data)
+            doctor.join(10)
+            assert seen == ["on"]
+        finally:
+            only_one.release()
 
     def test_a_configured_command_keeps_to_its_own(self, tmp_path: Path) -> None:
         data = Data(root=tmp_path)
