@@ -153,12 +153,12 @@ class TestVariables:
         state.write(data)
         only_one = OnlyOne(data)
         seen: list[str] = []
-        doctor = threading.Thread(
-            target=lambda: (
-                variables.adopt(["manage.py", "doctor"], ROOT, {"DATA_DIR": str(tmp_path)}),
-                seen.append("on"),
-            )
-        )
+
+        def ask() -> None:
+            variables.adopt(["manage.py", "doctor"], ROOT, {"DATA_DIR": str(tmp_path)})
+            seen.append("on")
+
+        doctor = threading.Thread(target=ask)
         try:
             doctor.start()
             variables.adopt(["manage.py", "shell"], ROOT, {"DATA_DIR": str(tmp_path)})  # the others do not wait
