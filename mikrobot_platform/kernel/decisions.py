@@ -51,6 +51,7 @@ class Code(StrEnum):
     DIALECT_UNKNOWN = "dialect.unknown"
     DIALECT_UNSUPPORTED = "dialect.unsupported"
     CONNECTION_TEST = "dialect.connection_test"
+    HEARTBEAT = "dialect.heartbeat"
     FIELD_MISSING = "field.missing"
     FIELD_TYPE = "field.wrong_type"
     FIELD_VALUE = "field.wrong_value"
@@ -95,6 +96,9 @@ class Code(StrEnum):
     CONFLUENCE_LOW = "signal.confluence_low"
 
 
+# Refused as signals, but nothing is wrong: the sender is alive and says so.
+NOTICES = frozenset({Code.CONNECTION_TEST, Code.HEARTBEAT})
+
 SENTENCES: Mapping[Code, str] = MappingProxyType(
     {
         Code.EMPTY: "Nothing was in the message.",
@@ -113,6 +117,7 @@ SENTENCES: Mapping[Code, str] = MappingProxyType(
         Code.DIALECT_UNKNOWN: "The message is in none of the forms that {dialect} understands.",
         Code.DIALECT_UNSUPPORTED: "This is {form}: {reason}.",
         Code.CONNECTION_TEST: "This is a connection test, not a signal. The connection works.",
+        Code.HEARTBEAT: "This is a sign of life, not a signal.",
         Code.FIELD_MISSING: "The field {field} is missing.",
         Code.FIELD_TYPE: "The field {field} should be {expected}.",
         Code.FIELD_VALUE: "The field {field} should be {expected}, and is {value}.",
