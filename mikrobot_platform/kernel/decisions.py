@@ -204,7 +204,7 @@ class Refusal:
     """Input that was not accepted, and why."""
 
     code: Code
-    evidence: Evidence = NO_EVIDENCE
+    evidence: Evidence = field(default_factory=lambda: NO_EVIDENCE)
     sentence: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -235,7 +235,7 @@ class Decision:
 
     verdict: Verdict
     code: Code
-    evidence: Evidence = NO_EVIDENCE
+    evidence: Evidence = field(default_factory=lambda: NO_EVIDENCE)
     sentence: str = field(init=False)
 
     def __post_init__(self) -> None:

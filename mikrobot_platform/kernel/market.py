@@ -112,7 +112,7 @@ def decimals(value: Decimal) -> int:
 
 
 # As brokers and charts write it: EURJPY, _FERRARI.IT, US_30, MNQ1!, BINANCE:BTCUSDT.P, NQ 12-25, GER40#, EURUSD+.
-_SYMBOL = re.compile(r"[A-Za-z0-9_.#][A-Za-z0-9_.#!+&:/\-]*(?: [A-Za-z0-9\-]+)?")
+_SYMBOL = re.compile(r"(?!.*\.\.)[A-Za-z0-9_.#][A-Za-z0-9_.#!+&:/\-]*(?: [A-Za-z0-9\-]+)?")
 MAX_SYMBOL = 40
 
 

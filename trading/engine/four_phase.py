@@ -35,12 +35,18 @@ PARTS = {
     "phase_3_m1_retest": ("time", "price"),
     "phase_4_ylipip": ("target", "current", "triggered"),
 }
+SIGNED_BY = {
+    "source": re.compile(r"MIKROBOT_FASTVERSION_[A-Za-z0-9_]+"),
+    "intelligence_needed": re.compile(r"PYTHON_MCP_ML_ATR_RISK"),
+    "build_version": re.compile(r"[0-9]{8}-[0-9]{3}[A-Z]?"),
+}
 HANDMADE_FIELDS = ("confidence",)
 
 # The EA prints every price with %.5f and its trigger with %.2f, whatever the symbol. A digit that was lost shows here.
 _PRINTED_PRICE = re.compile(r"[0-9]+\.[0-9]{5}")
 _PRINTED_PIPS = re.compile(r"[0-9]+\.[0-9]{2}")
 PRINTED_STEP = Decimal("0.00001")
+MAX_APART = Decimal("0.10")  # a setup that ran a tenth of its price is no setup of minutes any more
 
 # TimeCurrent() before the first tick, and TimeToString(0).
 _FIRST_YEAR = 946_684_800  # 2000-01-01
@@ -70,6 +76,7 @@ def read(fields: Fields, *, dialect: str, is_printed: bool) -> SignalDraft:
         raise unreadable(Code.FIELD_VALUE, field="message", expected="in the EA's order of fields", value="in another")
     fields.only(*FIELDS, *HANDMADE_FIELDS)
     fields.constant("strategy", STRATEGY)
+    _signed_by_the_ea(fields)
     symbol = fields.symbol("symbol")
     bos, break_, retest, last = (fields.within(name) for name in PARTS)
     for part, names in zip((bos, break_, retest, last), PARTS.values(), strict=True):
@@ -91,6 +98,7 @@ def read(fields: Fields, *, dialect: str, is_printed: bool) -> SignalDraft:
         raise unreadable(Code.FIELD_CONTRADICTION, field="current_price", other="phase_4_ylipip.current")
     if side is not phases.bos_side:
         raise unreadable(Code.FIELD_CONTRADICTION, field="trade_direction", other="phase_1_m5_bos.direction")
+    _hold_together(phases)
     confidence = fields.optional_number("confidence")
     return SignalDraft(
         dialect=dialect,
@@ -110,6 +118,27 @@ def read(fields: Fields, *, dialect: str, is_printed: bool) -> SignalDraft:
             if fields.has(name)
         ),
     )
+
+
+def _signed_by_the_ea(fields: Fields) -> None:
+    """Refuse half a signature: the EA prints these three, a person leaves them all out, a damaged file has some."""
+    given = [name for name in SIGNED_BY if fields.has(name)]
+    for name in SIGNED_BY if given else ():
+        value = fields.text(name, limit=80)
+        if not SIGNED_BY[name].fullmatch(value):
+            raise unreadable(Code.FIELD_VALUE, field=fields.path(name), expected="as the EA writes it", value=value)
+
+
+def _hold_together(phases: Phases) -> None:
+    """Refuse prices of one setup that are not of one magnitude: a digit was lost, or two texts were mixed."""
+    for name, price in (
+        ("phase_1_m5_bos.price", phases.bos.price),
+        ("phase_2_m1_break.price", phases.break_.price),
+        ("phase_3_m1_retest.price", phases.retest.price),
+        ("phase_4_ylipip.target", phases.target),
+    ):
+        if abs(price - phases.current) > phases.current * MAX_APART:
+            raise unreadable(Code.FIELD_CONTRADICTION, field=name, other="current_price")
 
 
 def stamp(fields: Fields, name: str) -> ClockStamp:

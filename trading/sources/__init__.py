@@ -44,6 +44,7 @@ class SourceContext:
 
     source: str  # our id of the source
     content_type: str = ""
+    declared_bytes: int | None = None  # Content-Length: a line that lost its end may still be a line
     idempotency_key: str = ""
     levels: LevelUnit = LevelUnit.UNKNOWN  # what a bare sl= or price= means where the source's product leaves it open
     power: Scale = PERCENT
@@ -99,12 +100,15 @@ def dedupe_key(draft: SignalDraft, *, context: SourceContext) -> DedupeKey:
     if moment:
         told = (
             context.source, draft.exchange, draft.symbol, moment, extras.get("order_id", ""), draft.action,
-            draft.side or "", format(draft.quantity, "f") if draft.quantity is not None else "",
+            draft.side or "", format(draft.quantity.normalize(), "f") if draft.quantity is not None else "",
             extras.get("position_size", ""),
         )  # fmt: skip
         return DedupeKey(text=f"bar:{_digest(*told)}", window_s=DUPLICATE_WINDOW_S)
     window_s = None if isinstance(draft.said_at, ClockStamp) else DUPLICATE_WINDOW_S
-    return DedupeKey(text=f"all:{_digest(context.source, json.dumps(plain(draft), sort_keys=True))}", window_s=window_s)
+    return DedupeKey(
+        text=f"all:{_digest(context.source, json.dumps(plain(draft, as_written=False), sort_keys=True))}",
+        window_s=window_s,
+    )
 
 
 def refusal_key(raw: bytes) -> DedupeKey:
@@ -116,19 +120,22 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def plain(value: object) -> object:
-    """Turn a draft into JSON values: figures as exact text, times as ISO, clock stamps as they were written."""
+def plain(value: object, *, as_written: bool = True) -> object:
+    """Turn a draft into JSON values: figures as exact text, times as ISO, clock stamps as they were written.
+
+    Not `as_written`, 171.10 and 171.1 are the same.
+    """
     if is_dataclass(value) and not isinstance(value, type):
         if isinstance(value, ClockStamp):
             return {"clock": value.text, "resolution_s": value.resolution_s}
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: plain(getattr(value, field.name), as_written=as_written) for field in fields(value)}
     match value:
         case Decimal():
-            return format(value, "f")
+            return format(value if as_written else value.normalize(), "f")
         case datetime():
             return value.isoformat()
         case tuple():
-            return [plain(item) for item in value]
+            return [plain(item, as_written=as_written) for item in value]
         case _:
             return value
 
@@ -140,6 +147,8 @@ def text_of(raw: bytes, *, context: SourceContext, dialect: str) -> str:
     """Decode a message that arrived over HTTP: UTF-8 with or without a mark, bounded."""
     if len(raw) > context.limits.max_bytes:
         raise unreadable(Code.TOO_LARGE, limit=context.limits.max_bytes)
+    if context.declared_bytes is not None and context.declared_bytes != len(raw):
+        raise unreadable(Code.UNFINISHED)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:

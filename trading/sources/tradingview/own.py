@@ -48,7 +48,7 @@ def read(fields: Fields, context: SourceContext) -> SignalDraft:
         action=action,
         symbol=fields.symbol("symbol"),
         side=side,
-        said_at=moment(fields, "timenow") or bar_time,
+        said_at=moment(fields, "timenow"),  # {{time}} is when the bar opened, which may be an hour ago
         id=fields.identifier("id"),
         strategy=fields.optional_text("strategy", limit=80),
         kind=kind,

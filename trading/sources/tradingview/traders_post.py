@@ -69,7 +69,6 @@ def read(fields: Fields) -> SignalDraft:
         action=action,
         symbol=fields.symbol("ticker"),
         side=side,
-        said_at=bar_time,
         id=fields.identifier("id"),
         kind=kind,
         entry=entry,
