@@ -1,7 +1,7 @@
 """Messages for the tests: real ones as their senders write them, and every way of spoiling one that we could think of.
 
-`golden()` are the stored samples of trading/tests/corpus/, `spoilt()` the cases that are made from them, `torn()` the cuts
-at every byte. Nothing here is random; the fuzzer is next door.
+`golden()` are the stored samples of trading/tests/corpus/, `spoilt()` the cases that are made from them, `torn()` the
+cuts at every byte. Nothing here is random; the fuzzer is next door.
 """
 
 from __future__ import annotations

@@ -153,8 +153,14 @@ def test_headers_are_found_whatever_their_case() -> None:
 
 @pytest.mark.parametrize(
     ("last", "got", "order", "missing"),
-    [(None, 17, Order.NEXT, 0), (17, 18, Order.NEXT, 0), (17, 17, Order.REPEATED, 0), (17, 3, Order.REPEATED, 0), (17, 21, Order.GAP, 3)],
-)  # fmt: skip
+    [
+        (None, 17, Order.NEXT, 0),
+        (17, 18, Order.NEXT, 0),
+        (17, 17, Order.REPEATED, 0),
+        (17, 3, Order.REPEATED, 0),
+        (17, 21, Order.GAP, 3),
+    ],
+)
 def test_the_order_of_messages(last: int | None, got: int, order: Order, missing: int) -> None:
     verdict = judge_sequence(last, got)
     assert (verdict.order, verdict.missing) == (order, missing)
@@ -172,16 +178,26 @@ def test_gaps_add_up_to_what_never_came(numbers: set[int]) -> None:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"source": "another"}, Code.SOURCE_MISMATCH), ({"sequence": 0}, Code.FIELD_VALUE), ({"sequence": 1.5}, Code.FIELD_VALUE),
-        ({"sequence": "17"}, Code.FIELD_TYPE), ({"sequence": 2**53}, Code.FIELD_VALUE), ({"id": ""}, Code.ID_MALFORMED),
-        ({"id": None}, Code.FIELD_MISSING), ({"protocol": "mikrobot-ea/2"}, Code.FIELD_VALUE), ({"kind": "order"}, Code.FIELD_VALUE),
-        ({"clock": {"server": "2025.08.04 08:28:31"}}, Code.FIELD_MISSING), ({"stopp": 1}, Code.FIELD_UNKNOWN),
+        ({"source": "another"}, Code.SOURCE_MISMATCH),
+        ({"sequence": 0}, Code.FIELD_VALUE),
+        ({"sequence": 1.5}, Code.FIELD_VALUE),
+        ({"sequence": "17"}, Code.FIELD_TYPE),
+        ({"sequence": 2**53}, Code.FIELD_VALUE),
+        ({"id": ""}, Code.ID_MALFORMED),
+        ({"id": None}, Code.FIELD_MISSING),
+        ({"protocol": "mikrobot-ea/2"}, Code.FIELD_VALUE),
+        ({"kind": "order"}, Code.FIELD_VALUE),
+        ({"clock": {"server": "2025.08.04 08:28:31"}}, Code.FIELD_MISSING),
+        ({"stopp": 1}, Code.FIELD_UNKNOWN),
         ({"clock": {"server": "2025.08.04 08:28:31", "utc": "2025-08-04T08:28:31"}}, Code.STAMP_MALFORMED),
         ({"clock": {"server": "1970.01.01 00:00", "utc": "2025-08-04T08:28:31Z"}}, Code.STAMP_UNSET),
-        ({"signal": None}, Code.FIELD_MISSING), ({"order": {"stop": -1}}, Code.NOT_A_NUMBER), ({"quote": []}, Code.FIELD_TYPE),
-        ({"quote": {"bid": 1}}, Code.FIELD_MISSING), ({"stream": "a b"}, Code.ID_MALFORMED),
+        ({"signal": None}, Code.FIELD_MISSING),
+        ({"order": {"stop": -1}}, Code.NOT_A_NUMBER),
+        ({"quote": []}, Code.FIELD_TYPE),
+        ({"quote": {"bid": 1}}, Code.FIELD_MISSING),
+        ({"stream": "a b"}, Code.ID_MALFORMED),
     ],
-)  # fmt: skip
+)
 def test_bodies_that_are_not_ours(changes: dict[str, object], code: Code) -> None:
     assert code_of(read("ea_push", push_body(**changes).encode())) is code
 

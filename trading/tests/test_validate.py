@@ -75,7 +75,7 @@ def test_a_good_signal_is_taken_with_its_figures() -> None:
     assert decision.evidence["checked"] == tuple(check.__name__ for check in ENTRY_CHECKS)
     assert decision.evidence["age_s"] == 1
     assert decision.evidence["spread"] == "0.015"
-    assert decision.evidence["expected_target"] == "171.1390000"
+    assert decision.evidence["expected_target"] == "171.13900"
 
 
 GOOD_PHASES = good().phases
@@ -87,16 +87,36 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], Code]] = 
     "a side that is not traded": ({}, {}, {"sides": frozenset({Side.SELL})}, Code.SIDE_NOT_ALLOWED),
     "no phases": ({"phases": None}, {}, {}, Code.PHASES_MISSING),
     "the break of structure the other way": (phased(bos_side=Side.SELL), {}, {}, Code.PHASES_SIDES),
-    "the break before the structure": (phased(bos=replace(GOOD_PHASES.bos, at=stamp("08:27"))), {}, {}, Code.PHASES_ORDER),
-    "the retest on the bar of the break": (phased(retest=replace(GOOD_PHASES.retest, at=stamp("08:26"))), {}, {}, Code.PHASES_ORDER),
-    "the retest after the signal": (phased(retest=replace(GOOD_PHASES.retest, at=stamp("08:29"))), {}, {}, Code.PHASES_ORDER),
+    "the break before the structure": (
+        phased(bos=replace(GOOD_PHASES.bos, at=stamp("08:27"))),
+        {},
+        {},
+        Code.PHASES_ORDER,
+    ),
+    "the retest on the bar of the break": (
+        phased(retest=replace(GOOD_PHASES.retest, at=stamp("08:26"))),
+        {},
+        {},
+        Code.PHASES_ORDER,
+    ),
+    "the retest after the signal": (
+        phased(retest=replace(GOOD_PHASES.retest, at=stamp("08:29"))),
+        {},
+        {},
+        Code.PHASES_ORDER,
+    ),
     "a target that does not follow": (phased(target=price("171.13902")), {}, {}, Code.PHASES_TARGET),
     "a target on the other side": (phased(target=price("171.12700")), {}, {}, Code.PHASES_TARGET),
     "not triggered": (phased(is_triggered=False), {}, {}, Code.PHASES_TRIGGER),
     "short of the trigger": (phased(current=price("171.13800")), {}, {}, Code.PHASES_TRIGGER),
     "an hour old": ({"said_at": stamp("07:28"), "phases": None}, {}, {"requires_phases": False}, Code.TOO_OLD),
     "an hour early": ({"said_at": stamp("09:28")}, {}, {}, Code.FROM_THE_FUTURE),
-    "an unknown clock": ({}, {"clock": ClockReading(offset_s=None, learnt_s=None, arrivals=1, agreeing=0)}, {}, Code.FACT_MISSING),
+    "an unknown clock": (
+        {},
+        {"clock": ClockReading(offset_s=None, learnt_s=None, arrivals=1, agreeing=0)},
+        {},
+        Code.FACT_MISSING,
+    ),
     "found two minutes late": ({}, {"received_at": SEEN - timedelta(minutes=2)}, {}, Code.VALID),
     "a closed symbol": ({}, {"is_tradable": False}, {}, Code.SYMBOL_NOT_TRADABLE),
     "a symbol nobody asked about": ({}, {"is_tradable": None}, {}, Code.FACT_MISSING),
@@ -104,7 +124,12 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], Code]] = 
     "a crossed quote": ({}, {"quote": quote("171.16", "171.14")}, {}, Code.QUOTE_BROKEN),
     "a stale quote": ({}, {"quote": quote(age_s=31)}, {}, Code.QUOTE_STALE),
     "a market elsewhere": ({}, {"quote": quote("195.571", "195.594")}, {}, Code.PRICE_FAR),
-    "a trigger inside the spread": ({}, {"quote": quote("171.14", "171.15")}, {"requires_trigger_outside_spread": True}, Code.TRIGGER_IN_SPREAD),
+    "a trigger inside the spread": (
+        {},
+        {"quote": quote("171.14", "171.15")},
+        {"requires_trigger_outside_spread": True},
+        Code.TRIGGER_IN_SPREAD,
+    ),
     "no stop": ({}, {}, {"requires_stop": True}, Code.STOP_MISSING),
     "a stop above a buy": ({"stop": at("171.20")}, {}, {}, Code.STOP_SIDE),
     "a stop at the entry": ({"stop": at("171.155")}, {}, {}, Code.STOP_SIDE),
@@ -114,14 +139,24 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], Code]] = 
     "a stop of some unit": ({"stop": at("20", LevelUnit.UNKNOWN)}, {}, {}, Code.LEVEL_UNIT),
     "pips of an unknown pip": ({"stop": at("20", LevelUnit.PIPS)}, {"pip_size": None}, {}, Code.FACT_MISSING),
     "a target below a buy": ({"targets": (at("171.30"), at("171.10"))}, {}, {}, Code.TARGET_SIDE),
-    "a weak signal": ({"power": Score(raw="40", scale="percent", value=Decimal(40))}, {}, {"min_power": Decimal(70)}, Code.POWER_LOW),
+    "a weak signal": (
+        {"power": Score(raw="40", scale="percent", value=Decimal(40))},
+        {},
+        {"min_power": Decimal(70)},
+        Code.POWER_LOW,
+    ),
     "no power": ({}, {}, {"min_power": Decimal(70)}, Code.FACT_MISSING),
-    "low confluence": ({"confluence": Score(raw="L1", scale="L0-L4", value=Decimal(25))}, {}, {"min_confluence": Decimal(50)}, Code.CONFLUENCE_LOW),
+    "low confluence": (
+        {"confluence": Score(raw="L1", scale="L0-L4", value=Decimal(25))},
+        {},
+        {"min_confluence": Decimal(50)},
+        Code.CONFLUENCE_LOW,
+    ),
     "again after a minute": ({}, {"last_signal_at": NOW - timedelta(minutes=1)}, {}, Code.COOLDOWN),
     "nobody knows the last one": ({}, {"last_signal_at": UNKNOWN}, {}, Code.FACT_MISSING),
     "against a position": ({}, {"position": Side.SELL}, {}, Code.OPPOSITE),
     "nobody knows the position": ({}, {"position": UNKNOWN}, {}, Code.FACT_MISSING),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", WRONG)
