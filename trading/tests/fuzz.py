@@ -276,7 +276,11 @@ def stands_there(draft: SignalDraft, raw: bytes) -> bool:
         return _phases_say(draft, said)
     symbol = said.get("symbol", said.get("ticker")) or ""
     title = said["embeds"][0]["title"] if "embeds" in said else ""
-    words = [said.get(name) for name in ("side", "action", "direction", "signal_type")] if not title else title.split()
+    words = (
+        [said.get(name) for name in ("side", "action", "direction", "signal_type")]
+        if not title
+        else re.findall(r"[a-z]+", title.lower())
+    )
     sides = {_side(word) for word in words} - {None}
     if str(said.get("sentiment", "")).lower() == "flat":
         sides = {"sell" if side == "buy" else "buy" for side in sides if side}
