@@ -14,6 +14,9 @@ PROBE = "import sys, ensurepip; sys.exit(0 if sys.version_info[:2] in %r else 1)
 def main():
     # type: () -> int
     """Run the command in a supported Python, or say which one to install."""
+    if os.name != "posix":
+        sys.stderr.write("MikroBot runs on Linux and macOS. On Windows, use it inside WSL.\n")
+        return 1
     if sys.version_info[:2] not in SUPPORTED:
         return hand_over()
     from mikrobot_platform import bootstrap

@@ -1,7 +1,8 @@
 """The audit trail: what was done, by whom, from where; a hash chain per organization that PostgreSQL links.
 
-Rows are never changed: triggers refuse UPDATE, DELETE and TRUNCATE to everybody. Someone with the owner role could still
-switch triggers off, so accounts/audit_chain.py recomputes every chain and exports the heads to where the database cannot reach.
+Rows are never changed: triggers refuse UPDATE, DELETE and TRUNCATE to everybody. Someone with the owner role could
+still switch triggers off, so accounts/audit_chain.py recomputes every chain, and accounts/audit_heads.py keeps the
+heads where the database cannot reach.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def subject_of(row: models.Model) -> str:
 
 
 def record(action: str, subject: models.Model | str = "", /, **data: object) -> AuditEntry:
-    """Write down in the current organization's chain what is being done, in the same transaction. No secrets in `data`."""
+    """Write into the current organization's chain what is being done, in the same transaction. No secrets in `data`."""
     return _write(scopes.organization(), action, subject, data)
 
 

@@ -49,17 +49,10 @@ _VERIFY = """
 
 def verify(organization_id: UUID | None = None) -> list[Break]:
     """Recompute every chain, or one, inside PostgreSQL; return where it does not hold, first break first."""
-    announce()
     with system_scope(SCOPE), connections[scopes.ENGINE].cursor() as cursor:
         cursor.execute("select set_config('statement_timeout', '0', true)")  # as long as the trail is
         cursor.execute(_VERIFY, {"only": organization_id, "shown": SHOWN})
         return [Break(organization_id=row[0], sequence=row[1], problem=row[2]) for row in cursor.fetchall()]
-
-
-def announce() -> None:
-    """Have the scope's entry in the platform's chain committed first: it holds that chain's lock to the end."""
-    with system_scope(SCOPE):
-        pass
 
 
 # --- A tenant's own trail --------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from django.core.signing import BadSignature, Signer
 from django.db import connections
 from django.utils import timezone
 
-from accounts.audit_chain import SCOPE, SHOWN, Break, announce, verify
+from accounts.audit_chain import SCOPE, SHOWN, Break, verify
 from accounts.models.audit import PLATFORM_ID
 from accounts.tenancy import system_scope
 from mikrobot_platform import metrics
@@ -31,7 +31,6 @@ from mikrobot_platform.db import scope as scopes
 log = logging.getLogger(__name__)
 
 LOOKED_AT = 7  # files whose signature is checked; only the newest one's heads are needed
-_signer = Signer(salt="accounts.audit_heads")
 
 
 class ForgedError(Exception):
@@ -95,7 +94,7 @@ def export_heads(day: date, *, broken: Collection[UUID] = ()) -> Path:
         if head.organization_id not in broken and (known is None or head.sequence > known.sequence):
             heads[head.organization_id] = head
     body = "".join(f"{heads[key].line()}\n" for key in sorted(heads))
-    seal = {"day": str(day), "chains": len(heads), "seal": _signer.sign(_digest(body, day))}
+    seal = {"day": str(day), "chains": len(heads), "seal": _signer().sign(_digest(body, day))}
     folder().mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = folder() / f".{path.name}.{os.getpid()}"
     with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
@@ -127,7 +126,6 @@ _HEADS = """
 
 
 def _current_heads() -> Iterator[Head]:
-    announce()
     with system_scope(SCOPE), connections[scopes.ENGINE].cursor() as cursor:
         cursor.execute(_HEADS)
         for organization_id, sequence, digest, at in cursor.fetchall():
@@ -136,6 +134,10 @@ def _current_heads() -> Iterator[Head]:
 
 def _iso(at: datetime) -> str:
     return at.isoformat(timespec="microseconds")
+
+
+def _signer() -> Signer:
+    return Signer(salt="accounts.audit_heads")
 
 
 def _digest(body: str, day: date) -> str:
@@ -163,7 +165,7 @@ def read(path: Path) -> list[Head]:
         *lines, last = path.read_text(encoding="ascii").splitlines(keepends=True)
         seal = json.loads(last)
         body = "".join(lines)
-        if _signer.unsign(seal["seal"]) != _digest(body, date.fromisoformat(path.stem)):
+        if _signer().unsign(seal["seal"]) != _digest(body, date.fromisoformat(path.stem)):
             raise ForgedError("the file of exported heads was changed")
         return [Head.read(line) for line in lines]
     except BadSignature:
@@ -200,7 +202,6 @@ def _missing(heads: list[Head], day: str) -> list[Break]:
         "hashes": [head.hash for head in heads],
         "shown": SHOWN,
     }
-    announce()
     with system_scope(SCOPE), connections[scopes.ENGINE].cursor() as cursor:
         cursor.execute(_MISSING, parameters)
         return [

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts import export, outbox_state
 from accounts.models import SignIn
+from accounts.rotation import data
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ FORGETTERS: Mapping[str, Callable[[], object]] = {
     "sign_ins": forget_sign_ins,
     "sessions": forget_sessions,
     "exports": export.forget_expired,
+    "data_keys": data.delete_retired_everywhere,
 }
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from accounts import access, audit
 from accounts.auth import address, history, keys
-from accounts.models import Membership
+from accounts.models import ApiKey, Membership
 from accounts.requests import HouseRequest
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.scope import Scope
@@ -23,14 +23,17 @@ from mikrobot_platform.db.scope import Scope
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 # No tenant, no transaction: they must answer when PostgreSQL does not.
 OUTSIDE = ("/health/", "/metrics", "/static/")
+FOR_KEYS = "/api/"
 CHOSEN = "organization_id"  # session: which of several organizations is being looked at
 
 
 class TenantMiddleware:
     """Enter the tenant, attribute the deed, hold the transaction.
 
-    1. An API key in the Authorization header decides alone; a session beside it is ignored.
-    2. Otherwise a signed-in person's memberships do: the chosen organization while they belong to it, else the first joined.
+    1. Under /api/ a key in the Authorization header decides alone; a session beside it is ignored. Pages take no
+       keys, and the organization that a key names is entered only once the key has proved right.
+    2. Otherwise a signed-in person's memberships do: the chosen organization while they belong to it, else the first
+       joined.
     3. The view runs inside one transaction of that scope; an answer of 500 or worse rolls it back.
     4. A view that enters another organization itself (`@between`) starts from the person's scope.
     5. A viewer's unsafe request is refused here unless the view says that it concerns only the person (`@personal`).
@@ -55,11 +58,9 @@ class TenantMiddleware:
 
     def _begin(self, stack: ExitStack, request: HouseRequest) -> None:
         where = address.of(request)
-        presented = keys.presented(request)
+        presented = keys.presented(request) if request.path_info.startswith(FOR_KEYS) else None
         if presented is not None:
-            stack.enter_context(scopes.enter(Scope(organization_id=presented.organization_id)))
-            stack.enter_context(transaction.atomic())
-            request.api_key = key = keys.find(presented, where)
+            request.api_key = key = self._enter_as_key(stack, presented, where)
             request.caller = access.caller_for_key(key) if key else None
             who = audit.Actor(kind="key", id=key.prefix if key else "", address=where)
         elif request.user.is_authenticated:
@@ -78,6 +79,20 @@ class TenantMiddleware:
             stack.enter_context(transaction.atomic())
             who = audit.Actor(kind="user", address=where)
         stack.enter_context(audit.acting_as(who))
+
+    @staticmethod
+    def _enter_as_key(stack: ExitStack, shown: keys.Presented, where: str | None) -> ApiKey | None:
+        """Enter the key's organization for the request if the key is right; else the request has no scope at all.
+
+        Anybody can write any organization's id into a key, so what a wrong one names must not outlast the look-up.
+        """
+        with ExitStack() as trial:
+            trial.enter_context(scopes.enter(Scope(organization_id=shown.organization_id)))
+            trial.enter_context(transaction.atomic())
+            key = keys.find(shown, where)
+            if key is not None:
+                stack.enter_context(trial.pop_all())
+        return key
 
     @staticmethod
     def _membership(request: HouseRequest) -> Membership | None:

@@ -8,7 +8,7 @@ import time
 from accounts.models.drills import DrillEffect
 from mikrobot_platform.kernel.events import Event
 
-# Set by a relay process of the drill; a worker of a running service leaves its effects and no arrivals.
+# Set by the relay processes of the drill, which alone are given a drill's events.
 _arrivals: int | None = None
 
 

@@ -113,6 +113,7 @@ class StaffSite(admin.AdminSite):
     index_title = _("Find a customer")
     index_template = "admin/find.html"
     enable_nav_sidebar = False
+    empty_value_display = "—"
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Take classes made for these pages: what libraries register shows TOTP seeds, session keys, edit forms."""
@@ -235,13 +236,14 @@ class StaffSite(admin.AdminSite):
 
     def _lists(self) -> list[dict[str, str]]:
         """Name the lists that are not of one organization; the others are reached from its page."""
+        registry: dict[Any, Any] = self._registry
         return [
             {
-                "text": str(model._meta.verbose_name_plural).capitalize(),
+                "text": model_admin.list_title,
                 "url": reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"),
             }
-            for model, model_admin in self._registry.items()
-            if not getattr(model_admin, "is_of_organization", True)
+            for model, model_admin in registry.items()
+            if not model_admin.is_of_organization
         ]
 
     def to_index(self, request: HttpRequest, app_label: str) -> HttpResponse:

@@ -39,7 +39,7 @@ def build_export(export_id: str) -> None:
 
 @shared_task(name="accounts.forget", base=HouseTask)
 def forget() -> None:
-    """Delete what nobody needs any more: old news, sign-ins, sessions, exports."""
+    """Delete what nobody needs any more (accounts/forgetting.py)."""
     from accounts import forgetting
 
     forgetting.forget_all()

@@ -23,8 +23,8 @@ __all__ = ["SYSTEM_SCOPES", "NoTenant", "ScopeError", "atomic", "person_scope", 
 # test_tenancy.py compares both. Adding one is a review, not a convenience.
 SYSTEM_SCOPES: dict[str, str] = {
     "outbox.relay": "find organizations with unsent news, then work in each of them",
-    "organization.sweep": "find organizations whose closing is due, exports that expired, keys to rotate",
-    "vault.rotate": "re-wrap data keys and re-seal secrets under new keys",
+    "organization.sweep": "find organizations whose closing is due, exports that stand still or have expired",
+    "vault.rotate": "find organizations and people whose keys are re-wrapped, re-sealed or deleted",
     "audit.verify": "walk every audit chain, export its head",
     "doctor": "look, change nothing",
     "staff": "staff pages, with a stated reason",
@@ -52,13 +52,16 @@ def person_scope(user_id: UUID) -> Iterator[None]:
 def system_scope(name: str) -> Iterator[None]:
     """Cross tenants under a name from SYSTEM_SCOPES, in one transaction of the engine role; the use is audited.
 
-    A person's use is written down every time; a worker's at first use in each process and day (accounts/audit.py).
+    A person's use is written down every time; a worker's at first use in each process and day (accounts/audit.py). The
+    entry commits before the work begins: it stands even when the work fails, and its chain is not held meanwhile.
     """
     if name not in SYSTEM_SCOPES:
         raise ScopeError(f"there is no system scope {name!r}")
-    with scopes.enter(Scope(system=name, alias=scopes.ENGINE)), transaction.atomic(using=scopes.ENGINE):
-        audit.note_system_scope(name)
-        yield
+    with scopes.enter(Scope(system=name, alias=scopes.ENGINE)):
+        with transaction.atomic(using=scopes.ENGINE):
+            audit.note_system_scope(name)
+        with transaction.atomic(using=scopes.ENGINE):
+            yield
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Celery: queues, routes and the timetable, each as one table.
 
-The broker delivers at least once and sometimes to two workers at once; no task may rely on it. Tasks are doors: they enter
-a scope (accounts/jobs.py), call one thing, and may run twice.
+The broker delivers at least once and sometimes to two workers at once; no task may rely on it. Tasks are doors: they
+enter a scope (accounts/jobs.py), call one thing, and may run twice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ app = Celery("mikrobot")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-# Without this Celery's Django fix-up opens a new database connection for every task (facts/performance.md).
+# Without this Celery's Django fix-up opens a new database connection for every task.
 app.conf.CELERY_DB_REUSE_MAX = 100_000
 
 # signals: fan-out, submit, exits; nothing slow ever enters.

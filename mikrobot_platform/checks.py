@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 
 @register(Tags.security, deploy=True)
 def production_is_private(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Refuse a production whose three roles are fewer, or whose secrets are shared."""
+    """Refuse a production whose three roles are fewer, or that is not served over https."""
     if settings.MODE != "production":
         return []
     found: list[CheckMessage] = []

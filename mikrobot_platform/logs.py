@@ -18,7 +18,8 @@ _SECRET_NAME = re.compile(r"pass(word|wd)?|secret|token|credential|authorization
 _SECRET_TEXT = re.compile(
     r"(mk_[0-9A-Za-z]{20,}_[0-9A-Za-z]+)_[0-9A-Za-z_-]+"  # our API keys
     r"|(://[^:/@\s]+):[^@\s]+@"  # passwords in URLs
-    r"|((?:Bearer|Basic)\s+)\S+",
+    r"|((?:Bearer|Basic)\s+)\S+"
+    r"|(/(?:invitation|confirm-email|password/reset/key)/)[^/\s]+",  # links that open something
     re.IGNORECASE,
 )
 _KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -26,7 +27,7 @@ _KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "ta
 
 def mask(text: str) -> str:
     """Blank out keys, bearer tokens and passwords inside a line of text."""
-    return _SECRET_TEXT.sub(lambda found: f"{found[1] or found[2] or found[3] or ''}***", text)
+    return _SECRET_TEXT.sub(lambda found: f"{found[1] or found[2] or found[3] or found[4] or ''}***", text)
 
 
 def fields(record: logging.LogRecord) -> dict[str, Any]:

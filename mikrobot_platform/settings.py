@@ -71,6 +71,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "accounts.middleware.TenantMiddleware",
+    "dashboard.middleware.ReaderMiddleware",
 ]
 ROOT_URLCONF = "mikrobot_platform.urls"
 WSGI_APPLICATION = "mikrobot_platform.wsgi.application"
@@ -135,7 +136,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 4.0
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    # Longer than the longest task, or Redis hands a running task to a second worker (facts: three copies at once).
+    # Longer than the longest task, or Redis hands a running task to a second worker.
     "visibility_timeout": 900,
     "unacked_restore_interval": 10,
     "unacked_restore_throttle": 1,

@@ -8,7 +8,7 @@ A page shows only what its class names; a column that is not named (a digest, a 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -46,7 +46,6 @@ else:
     BasePaginator = Paginator
 
 SECTION_ROWS = 20
-COUNTED_AT_MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +125,25 @@ def when(name: str, label: Any) -> Callable[[Any], str]:
     return column
 
 
+def flag(name: str, label: Any) -> Callable[[Any], str]:
+    """Make a list column that says yes or no; the stock icons are green and red, which are kept for money here."""
+
+    @admin.display(description=label)
+    def column(row: Any) -> str:
+        return yes(getattr(row, name))
+
+    return column
+
+
 class BoundedPaginator(BasePaginator):
-    """Count to COUNTED_AT_MOST and no further: nobody pages through more, and counting a million rows is work."""
+    """Count to `most` and no further: nobody pages through more, and counting a million rows is work."""
+
+    most = 10_000
 
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
-        return int(rows.order_by()[:COUNTED_AT_MOST].count())
+        return int(rows.order_by()[: self.most].count())
 
 
 class ReasonForm(forms.Form):
@@ -168,16 +179,22 @@ class RecordAdmin(ModelAdmin):
     """A list and a record of one kind, for reading; deeds are the only way to change anything."""
 
     is_for_staff: ClassVar[bool] = True
+    plural: ClassVar[Any] = ""  # how the list is called; by default as the model says
     is_of_organization: ClassVar[bool] = True  # its list is shown for one organization at a time
     actions = None
     sortable_by = ()  # the order is the index's
     list_per_page = 50
     list_max_show_all = 0
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # a count of everything for each choice of a filter
     paginator = BoundedPaginator
     deeds: Sequence[Deed] = ()
 
     # --- What a noun says of itself -----------------------------------------------------------------------------------
+
+    @property
+    def list_title(self) -> str:
+        return str(self.plural or self.opts.verbose_name_plural).capitalize()
 
     def heading(self, row: Any) -> str:
         return str(row)
@@ -221,7 +238,7 @@ class RecordAdmin(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show the list; one that belongs to an organization is written into that organization's trail."""
-        context = {"title": str(self.opts.verbose_name_plural).capitalize(), **(extra_context or {})}
+        context = {"title": self.list_title, **(extra_context or {})}
         if not self.is_of_organization:
             return super().changelist_view(request, context)
         organization = self._asked_for(request)
@@ -321,6 +338,7 @@ class RecordAdmin(ModelAdmin):
             "title": self.heading(row),
             "kind": str(self.opts.verbose_name).capitalize(),
             "list_url": self._list_url(organization_id),
+            "list_title": self.list_title,
             "organization_link": Link(str(organization), record_url(organization))
             if organization is not None and organization != row
             else None,
@@ -332,7 +350,3 @@ class RecordAdmin(ModelAdmin):
 
     def _deed_url(self, row: models.Model, deed: Deed) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_deed", args=[row.pk, deed.code])
-
-
-def rows_of(queryset: Iterable[Any], make: Callable[[Any], Sequence[Value]]) -> list[Sequence[Value]]:
-    return [make(row) for row in queryset]

@@ -12,7 +12,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.admin import audit, exports, keys, outbox, trading_accounts
-from accounts.admin.base import SECTION_ROWS, Deed, Link, RecordAdmin, Section, list_url, moment, record_url, when, yes
+from accounts.admin.base import (
+    SECTION_ROWS,
+    Deed,
+    Link,
+    RecordAdmin,
+    Section,
+    flag,
+    list_url,
+    moment,
+    record_url,
+    when,
+    yes,
+)
 from accounts.admin.people import found_people, sign_in_rows
 from accounts.models import (
     Acknowledgement,
@@ -77,7 +89,7 @@ class OrganizationAdmin(RecordAdmin):
     """Customers."""
 
     is_of_organization = False
-    list_display = ("name", "state", "is_demo", when("created_at", gettext_lazy("founded")))
+    list_display = ("name", "state", flag("is_demo", gettext_lazy("demo")), when("created_at", gettext_lazy("founded")))
     list_filter = (StateFilter,)
     search_fields = ("name",)
     search_help_text = gettext_lazy("The beginning of the name or of a member’s e-mail address, or an id")
@@ -256,6 +268,7 @@ def invitation_state(row: Invitation) -> str:
 class MembershipAdmin(RecordAdmin):
     """Members of one organization."""
 
+    plural = gettext_lazy("members")
     list_display = ("person", "role", when("joined_at", gettext_lazy("since")))
     list_filter = ("role",)
     list_select_related = ("user",)

@@ -65,6 +65,7 @@ class StateFilter(admin.SimpleListFilter):
 class OutboxEventAdmin(RecordAdmin):
     """Stuck news of all organizations: names, counts and errors, which belong to no customer's secrets."""
 
+    plural = gettext_lazy("news that has not left")
     is_of_organization = False
     list_display = ("name", "organization", when("parked_at", gettext_lazy("parked")), "attempts", "error")
     list_filter = (StateFilter,)

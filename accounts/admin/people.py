@@ -24,6 +24,7 @@ from accounts.admin.base import (
     RecordAdmin,
     Section,
     Value,
+    flag,
     list_url,
     moment,
     record_url,
@@ -73,8 +74,15 @@ def sign_in_rows(rows: QuerySet[SignIn], *, with_person: bool) -> list[Sequence[
 class UserAdmin(RecordAdmin):
     """People. Rights of staff are given on the command line; no page here changes them."""
 
+    plural = gettext_lazy("people")
     is_of_organization = False
-    list_display = ("email", "name", "is_active", "is_staff", when("date_joined", gettext_lazy("joined")))
+    list_display = (
+        "email",
+        "name",
+        flag("is_active", gettext_lazy("login")),
+        flag("is_staff", gettext_lazy("staff")),
+        when("date_joined", gettext_lazy("joined")),
+    )
     list_filter = ("is_active", "is_staff")
     search_fields = ("email",)
     search_help_text = gettext_lazy("The beginning of an e-mail address or of a word of the name, or an id")

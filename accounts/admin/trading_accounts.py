@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.admin.base import SECTION_ROWS, Link, RecordAdmin, Section, list_url, moment, record_url, when, yes
+from accounts.admin.base import SECTION_ROWS, Link, RecordAdmin, Section, flag, list_url, moment, record_url, when, yes
 from accounts.models import TradingAccount
 
 
@@ -46,7 +46,7 @@ class TradingAccountAdmin(RecordAdmin):
         "status",
         when("status_at", gettext_lazy("since")),
         "status_reason",
-        "is_auto_trading",
+        flag("is_auto_trading", gettext_lazy("auto-trading")),
     )
     list_filter = ("status", "kind", "is_auto_trading")
     search_fields = ("name__icontains",)

@@ -10,12 +10,13 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.contrib import messages
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from accounts.auth import address, history
-from accounts.models import SignIn
+from accounts.models import SignIn, User
 from accounts.platform_box import platform_decrypt, platform_encrypt
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,19 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         history.note_failure(request, str(credentials.get("email", "")), SignIn.Outcome.FAILED)
+
+    def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:
+        """Offer the passkey first: it is the quickest proof, and for somebody without a password the only usual one."""
+        words = {
+            "reauthenticate": _("Use the password"),
+            "mfa_reauthenticate": _("Use a code"),
+            "mfa_reauthenticate:webauthn": _("Use a passkey"),
+        }
+        methods = [
+            {**one, "description": words.get(one["id"], one["description"])}
+            for one in super().get_reauthentication_methods(user)
+        ]
+        return sorted(methods, key=lambda one: one["id"] != "mfa_reauthenticate:webauthn")
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send, or say on the page that it could not be sent; the step itself stays done and can be repeated."""

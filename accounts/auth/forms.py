@@ -8,6 +8,7 @@ from django import forms
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from accounts import audit
 from accounts.access import caller_for
 from accounts.auth import address
 from accounts.models import Acknowledgement, Membership, User
@@ -48,7 +49,9 @@ class SignupDetails(forms.Form):
         invitation = members.look_up(str(request.session.get(INVITATION, "")))
         if invitation is not None and invitation.email == user.email:
             return
-        organization = organizations.found(user, data["organization"].strip() or user.get_short_name())
-        with tenant_scope(organization.pk, user_id=user.pk):
+        who = audit.Actor(kind="user", id=str(user.pk), address=address.of(request))
+        with audit.acting_as(who):  # they are not signed in yet, but it is they who do this
+            organization = organizations.found(user, data["organization"].strip() or user.get_short_name())
+        with tenant_scope(organization.pk, user_id=user.pk), audit.acting_as(who):
             membership = Membership.objects.select_related("organization").get(user=user)
             people.acknowledge(caller_for(membership), Acknowledgement.Document.TERMS.value, address.of(request))

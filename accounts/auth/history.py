@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -41,7 +42,7 @@ def note_success(request: HttpRequest, user: User) -> None:
     seen = SignIn.objects.filter(user=user, outcome=SignIn.Outcome.SUCCESS)
     is_first, is_known = not seen.exists(), seen.filter(device=device).exists()
     row = SignIn.objects.create(
-        user=user, outcome=SignIn.Outcome.SUCCESS, method=_method(request), address=address.of(request),
+        user=user, outcome=SignIn.Outcome.SUCCESS, method=_method(request, user), address=address.of(request),
         client=_client(request), device=device,
     )
     request.device_token = token  # type: ignore[attr-defined]
@@ -102,9 +103,9 @@ def end_other_sessions(request: HttpRequest | None, user: User) -> int:
     return ended
 
 
-def _method(request: HttpRequest) -> str:
+def _method(request: HttpRequest, user: User) -> str:
     words = []
-    for record in get_authentication_records(request):
+    for record in get_authentication_records(request, user):
         method = record.get("type") if record.get("method") == "mfa" else record.get("method")
         words.append(_METHODS.get(str(method), str(method)))
     return " and ".join(dict.fromkeys(words))[:40]
@@ -133,7 +134,11 @@ def _says(action: str, *, ends_sessions: bool = False) -> Any:
             user = given["email_address"].user
         authenticator = given.get("authenticator")
         extra = {"factor": str(authenticator.type)} if authenticator is not None else {}
-        note_in_trails(user, action, **extra)
+        who = audit.actor()
+        if who.address is None and request is not None:  # allauth tells of TOTP and codes after the commit
+            who = replace(who, address=address.of(request))
+        with audit.acting_as(who):
+            note_in_trails(user, action, **extra)
         if ends_sessions:
             end_other_sessions(request, user)
 

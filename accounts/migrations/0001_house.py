@@ -250,7 +250,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=80, verbose_name='name')),
                 ('prefix', models.CharField(editable=False, max_length=12)),
                 ('digest', models.BinaryField(max_length=32)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('read', 'Read everything of this organization'), ('signals', 'Send signals'), ('trade', 'Trade: tickets, positions, emergency stop'), ('admin', 'Change settings, accounts and keys')], max_length=8), size=None)),
+                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('read', 'Read everything of this organization'), ('signals', 'Send signals'), ('trade', 'Trade, and read'), ('admin', 'Manage trading accounts, and read')], max_length=8), size=None)),
                 ('networks', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=43), blank=True, default=list, help_text='Addresses or networks (CIDR) from which it works; empty: from everywhere.', size=None)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('expires_at', models.DateTimeField(blank=True, null=True)),

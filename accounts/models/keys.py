@@ -13,12 +13,12 @@ from accounts.models.base import TenantModel
 
 
 class KeyScope(models.TextChoices):
-    """What a key may do; each includes nothing of the others but reading."""
+    """What a key may do; accounts/access.py says which permissions each stands for."""
 
     READ = "read", _("Read everything of this organization")
     SIGNALS = "signals", _("Send signals")
-    TRADE = "trade", _("Trade: tickets, positions, emergency stop")
-    ADMIN = "admin", _("Change settings, accounts and keys")
+    TRADE = "trade", _("Trade, and read")
+    ADMIN = "admin", _("Manage trading accounts, and read")
 
 
 class ApiKey(TenantModel):

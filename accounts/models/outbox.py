@@ -11,7 +11,7 @@ from accounts.models.base import TenantRow
 
 
 class OutboxEvent(TenantRow):
-    """One event. Its id is given under a lock per organization (migration 0001), so id order is commit order within one."""
+    """One event. Its id is given under a lock per organization (migration 0001): there, id order is commit order."""
 
     id = models.BigAutoField(primary_key=True)
     organization_id = models.UUIDField(editable=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -34,13 +34,23 @@ def rotate(say: Say, *, wait_s: float = 0.0) -> None:
         if left:
             say(f"{left} secrets are not under the first master key yet: finishing that, no new key")
         else:
-            say(f"new master key {provider.put_first(Fernet.generate_key().decode())} put first in {provider.path}")
+            say(f"new master key {_put_new_first(provider)} put first in {provider.path}")
         time.sleep(wait_s)
     count = bring_under_first(say)
     name = provider.fingerprints()[0]
     with system_scope(SCOPE):
         audit.record_platform("vault.master_rotated", name, reencrypted=count)
     say(f"everything opens with master key {name}; {count} secrets were re-encrypted")
+
+
+def _put_new_first(provider: key_providers.FileKeyProvider) -> str:
+    try:
+        return provider.put_first(Fernet.generate_key().decode())
+    except OSError as error:  # a secret that Kubernetes or Docker mounts cannot be written from here
+        raise Unfinished(
+            f"{provider.path} cannot be written ({type(error).__name__}); put a new key on its first line where it"
+            " comes from, then wait until every host has it"
+        ) from error
 
 
 def bring_under_first(say: Say) -> int:
@@ -157,13 +167,21 @@ def drop_old(say: Say) -> None:
         if bring_under_first(say) == 0:
             break
     if isinstance(provider, key_providers.FileKeyProvider):
-        dropped = provider.drop(older)
+        try:
+            dropped = provider.drop(older)
+        except OSError:
+            _name_unneeded(say, older, str(provider.path))
+            return
         with system_scope(SCOPE):
             audit.record_platform("vault.master_dropped", first, dropped=older)
         say(f"{dropped} older master keys removed from {provider.path}")
     else:
-        for position, name in enumerate(older, start=2):
-            say(f"nothing needs key {position} of MASTER_KEYS (fingerprint {name}) any more: remove it and restart")
+        _name_unneeded(say, older, "MASTER_KEYS")
+
+
+def _name_unneeded(say: Say, fingerprints: Sequence[str], place: str) -> None:
+    for position, name in enumerate(fingerprints, start=2):
+        say(f"nothing needs key {position} of {place} (fingerprint {name}) any more: remove it there")
 
 
 def _wait_for_open_transactions(say: Say) -> None:

@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit, outbox
 from accounts.access import Caller, Permission, Refused
-from accounts.models import ApiKey, Membership, Organization, OutboxEvent, TradingAccount, User
+from accounts.models import ApiKey, Membership, Organization, TradingAccount, User
 from accounts.services import keys, organizations, trading_accounts
 from accounts.tenancy import tenant_scope
 from mikrobot_platform.db import scope as scopes
@@ -96,14 +96,7 @@ def revoke_key(organization_id: UUID, key_id: UUID) -> bool:
 def retry_event(organization_id: UUID, event_id: int) -> bool:
     """Give a parked event back to the relay, which starts counting anew."""
     with tenant_scope(organization_id):
-        event = OutboxEvent.objects.select_for_update().filter(pk=event_id).first()
-        if event is None or event.parked_at is None or event.done_at is not None:
-            return False
-        event.parked_at, event.attempts, event.due_at, event.error = None, 0, timezone.now(), ""
-        event.save(update_fields=["parked_at", "attempts", "due_at", "error"])
-        audit.record("outbox.retried", event, event=event.name)
-        transaction.on_commit(outbox.wake, using=scopes.current().alias, robust=True)
-    return True
+        return outbox.retry_parked(event_id)
 
 
 # --- People: they belong to several organizations or none; the trail is written in each and in the platform's -------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -96,6 +97,9 @@ def _free_name(text: str, *, but: UUID | None = None) -> str:
 def _seal(account: TradingAccount, venue: VenueInfo, given: Mapping[str, str]) -> None:
     known = {one.name: one for one in venue.credentials}
     values = {name: value for name, value in given.items() if value}
+    for one in venue.credentials:
+        if one.is_made_when_empty:
+            values.setdefault(one.name, secrets.token_urlsafe(32))
     if set(values) - set(known):
         raise Refused("credential_unknown", _("%(venue)s does not ask for that.") % {"venue": venue.title})
     missing = [one.label for one in venue.credentials if one.is_required and one.name not in values]

@@ -8,9 +8,11 @@ from __future__ import annotations
 import itertools
 import secrets
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from django.contrib.auth.hashers import make_password
 from django.test import Client
 
 from accounts.access import Caller, caller_for
@@ -22,10 +24,17 @@ PASSWORD = "correct horse battery"
 _numbers = itertools.count(1)
 
 
+@cache
+def _hashed_password() -> str:
+    """Hash once a run: Argon2 takes its time by design, and a cast of four would pay it four times a test."""
+    return make_password(PASSWORD)
+
+
 def make_user(name: str = "someone", **fields: object) -> User:
     """Make a person with a verified address that no other test has."""
     email = f"{name}-{next(_numbers)}-{secrets.token_hex(4)}@example.com"
-    user = User.objects.create_user(email, PASSWORD, name=name.title(), **fields)
+    user = User(email=email, name=name.title(), password=_hashed_password(), **fields)
+    user.save()
     EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
     return user
 

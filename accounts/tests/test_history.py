@@ -31,7 +31,7 @@ def sign_in(client: Client, user: User, password: str = PASSWORD, **extra: Any) 
 
 
 def mails_to(user: User) -> list[str]:
-    return [message.subject for message in mail.outbox if user.email in message.to]
+    return [str(message.subject) for message in mail.outbox if user.email in message.to]
 
 
 def test_a_sign_in_is_remembered_with_address_and_client() -> None:

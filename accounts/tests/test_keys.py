@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from accounts.access import Refused
 from accounts.auth import keys as key_door
-from accounts.models import ApiKey, TradingAccount
+from accounts.models import ApiKey, AuditEntry, TradingAccount
+from accounts.models.audit import PLATFORM_ID
 from accounts.services import keys
 from accounts.tenancy import atomic, tenant_scope
-from accounts.tests.people import Team, client_for, make_account, team
+from accounts.tests.people import PASSWORD, Team, client_for, make_account, team
 
 
 @pytest.fixture
@@ -45,6 +46,36 @@ def test_a_key_beats_the_session_beside_it(cast: Team) -> None:
     _key, text = make(cast)
     answer = client_for(cast.charlie).get("/api/v1/organization/", headers=bearer(text))
     assert answer.json()["name"] == cast.house.name
+
+
+def test_a_key_opens_no_page(cast: Team) -> None:
+    _key, text = make(cast, "signals")
+    stranger = client_for(cast.charlie)
+    for path in ("/team/", "/audit/", "/audit/download/", "/keys/", "/accounts/"):
+        assert Client().get(path, headers=bearer(text))["Location"].startswith("/account/login/"), path
+        assert stranger.get(path, headers=bearer(text)).status_code == 200
+    page = stranger.get("/team/", headers=bearer(text)).text
+    assert cast.charlie.email in page
+    assert cast.alice.email not in page
+    download = b"".join(stranger.get("/audit/download/", headers=bearer(text)))
+    assert str(cast.alice.pk).encode() not in download
+
+
+@pytest.mark.parametrize("victim", ["house", "platform"])
+def test_a_made_up_key_reaches_no_organization(cast: Team, victim: str) -> None:
+    """Anybody can write an organization's id into a key, the platform's too: nothing may be done in its name."""
+    organization_id = cast.house.pk if victim == "house" else PLATFORM_ID
+    forged, _prefix, _digest = key_door.make(organization_id)
+
+    def entries() -> int:
+        with tenant_scope(organization_id), atomic():
+            return int(AuditEntry.objects.filter(actor_id=str(cast.charlie.pk)).count())
+
+    browser = Client(headers=bearer(forged))
+    answer = browser.post("/account/login/", {"login": cast.charlie.email, "password": PASSWORD})
+    assert answer.status_code == 302
+    assert browser.get("/api/v1/audit/").status_code == 401
+    assert entries() == 0
 
 
 def test_the_row_does_not_hold_the_key(cast: Team) -> None:

@@ -29,6 +29,7 @@ from accounts.models import DataKey, TradingAccount
 from accounts.models.fields import SealedField
 from accounts.platform_box import Unreadable, platform_decrypt, platform_encrypt
 from accounts.rotation import Unfinished, data, master
+from accounts.services import trading_accounts
 from accounts.tenancy import atomic, tenant_scope
 from accounts.tests.people import Team, make_account, make_user, team
 from accounts.tests.test_vault import SECRET, put_text, reveal, store, text_of, trail
@@ -161,6 +162,26 @@ def test_an_operator_is_told_which_key_to_take_out(settings: Settings, monkeypat
     assert "nothing to drop" in lines[0]
 
 
+def test_a_key_file_that_cannot_be_written_is_for_its_owner(
+    cast: Team, keys: FileKeyProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a secret that Kubernetes mounts: it is changed elsewhere, the rest goes as usual."""
+    store(make_account(cast.as_alice))
+
+    def read_only(*_: object) -> str:
+        raise OSError(30, "Read-only file system")
+
+    put_first = keys.put_first
+    monkeypatch.setattr(keys, "put_first", read_only)
+    monkeypatch.setattr(keys, "drop", read_only)
+    with pytest.raises(CommandError, match="put a new key on its first line"):
+        rotate("--master")
+    name = put_first(Fernet.generate_key().decode())
+    assert f"everything opens with master key {name}" in rotate("--master")
+    said = rotate("--drop-old")
+    assert all(f"(fingerprint {older}) any more: remove it there" in said for older in keys.fingerprints()[1:])
+
+
 def test_a_lost_master_key_is_said(cast: Team, settings: Settings) -> None:
     settings.MASTER_KEYS_FILE, settings.MASTER_KEYS = "", [Fernet.generate_key().decode()]
     with pytest.raises(CommandError, match="open with none of the master keys"):
@@ -212,6 +233,8 @@ def test_every_sealed_column_of_every_model_is_found() -> None:
 def test_a_data_key_is_replaced_and_deleted(cast: Team) -> None:
     accounts = [store(make_account(cast.as_alice, f"Number {number}"), number) for number in range(5)]
     closed = make_account(cast.as_alice, "Without")
+    with tenant_scope(cast.house.pk), atomic():
+        trading_accounts.close(cast.as_alice, closed.pk)  # takes its credentials with it
     neighbour = store(make_account(cast.as_charlie))
     loaded_before = TradingAccount(pk=accounts[0].pk, organization_id=cast.house.pk, credentials=text_of(accounts[0]))
     untouched = text_of(neighbour)

@@ -26,7 +26,15 @@ def cast() -> Team:
 
 def test_a_demo_account_starts_ready_and_switched_off(cast: Team) -> None:
     account = make_account(cast.as_tess)
-    assert (account.status, account.is_auto_trading, account.credentials) == (AccountStatus.READY, False, None)
+    assert (account.status, account.is_auto_trading) == (AccountStatus.READY, False)
+
+
+def test_a_token_of_ours_is_made_when_none_is_given(cast: Team) -> None:
+    accounts = [make_account(cast.as_tess, name) for name in ("One", "Two")]
+    with tenant_scope(cast.house.pk):
+        tokens = {vault.reveal(account, "credentials", purpose="test")["access_token"] for account in accounts}
+    assert len(tokens) == 2
+    assert min(map(len, tokens)) >= 43
 
 
 @pytest.mark.parametrize("kind", ["live", "prop"])

@@ -15,7 +15,7 @@ CHECKS = (
     Check("database", database.reachable, ("environment",)),
     Check("roles", database.roles, ("environment", "database")),
     Check("migrations", database.migrations, ("environment", "database")),
-    Check("tenants", database.row_level_security, ("environment", "database")),
+    Check("tenants", database.tenants, ("environment", "database")),
     Check("grants", database.grants, ("environment", "database")),
     Check("redis", work.redis_server, ("environment",)),
     Check("beat", work.beat, _REDIS),

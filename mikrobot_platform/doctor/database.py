@@ -12,6 +12,8 @@ from mikrobot_platform import stores
 from mikrobot_platform.db.operations import APP_ROLE, ENGINE_ROLE
 from mikrobot_platform.doctor import Finding, fail, ok, told
 
+Cursor = psycopg.Cursor[tuple[Any, ...]]
+
 OLDEST = 16  # what the migrations and roles are written for; the embedded one and the images are 18
 MIGRATE = "Run `python3 manage.py migrate` as the owner (in Kubernetes: the migrations job)."
 # The triggers that link the audit chain, refuse its change and order the outbox.
@@ -62,26 +64,28 @@ def migrations() -> Finding:
     return ok("all applied")
 
 
-def row_level_security() -> Finding:
-    """Look at every table that has a tenant: enabled, forced, and no policy that does not ask whose it is."""
+def tenants() -> Finding:
     with stores.postgres("default") as cursor:
-        cursor.execute(_TENANT_TABLES)
-        tables = cursor.fetchall()
-    open_ones = [
-        f"{name} {'is not enabled' if not enabled else 'is not forced' if not forced else problem}"
-        for name, enabled, forced, problem in tables
-        if problem or not enabled or not forced
-    ]
+        return policies(cursor)
+
+
+def policies(cursor: Cursor) -> Finding:
+    """Look at every table that has a tenant: enabled, forced, and no policy that does not ask whose it is."""
+    cursor.execute(_TENANT_TABLES)
+    tables = cursor.fetchall()
+    open_ones = [f"{name} {problem}" for name, problem in tables if problem]
     if open_ones:
-        return fail(f"row-level security: {'; '.join(open_ones)}", "Stop the service and restore the policies at once.")
+        return fail("; ".join(open_ones), "Stop the service and restore the policies at once.")
     if not tables:
         return fail("there is no tenant table", MIGRATE)
-    return ok(f"enabled and forced, with policies, on all {len(tables)} tenant tables")
+    return ok(f"row-level security is forced, with policies, on all {len(tables)} tenant tables")
 
 
 _TENANT_TABLES = """
-    select c.relname, c.relrowsecurity, c.relforcerowsecurity,
-           case when not exists (select from pg_policy p where p.polrelid = c.oid) then 'has no policy'
+    select c.relname,
+           case when not c.relrowsecurity then 'has no row-level security'
+                when not c.relforcerowsecurity then 'does not force row-level security'
+                when not exists (select from pg_policy p where p.polrelid = c.oid) then 'has no policy'
                 when exists (select from pg_policy p where p.polrelid = c.oid and (
                     pg_get_expr(p.polqual, p.polrelid) is null and p.polcmd <> 'a'
                     or pg_get_expr(p.polqual, p.polrelid) not like '%current_setting%'
@@ -96,13 +100,16 @@ _TENANT_TABLES = """
 
 
 def grants() -> Finding:
-    """Look for rights that nobody should have, and for the triggers that guard audit and outbox."""
-    roles = [APP_ROLE, ENGINE_ROLE]
     with stores.postgres("default") as cursor:
-        cursor.execute(_GRANTS_TOO_MANY, {"roles": roles})
-        excess = [f"{role} may {right} {table}" for role, right, table in cursor.fetchall()]
-        cursor.execute("select tgname from pg_trigger where tgenabled in ('O', 'A')")
-        off = sorted(set(GUARDS) - {row[0] for row in cursor.fetchall()})
+        return rights(cursor)
+
+
+def rights(cursor: Cursor) -> Finding:
+    """Look for rights that nobody should have, and for the triggers that guard audit and outbox."""
+    cursor.execute(_RIGHTS_TOO_MANY, {"roles": [APP_ROLE, ENGINE_ROLE]})
+    excess = [f"{role} may {right} {table}" for role, right, table in cursor.fetchall()]
+    cursor.execute("select tgname from pg_trigger where tgenabled in ('O', 'A')")
+    off = sorted(set(GUARDS) - {row[0] for row in cursor.fetchall()})
     if excess:
         return fail("; ".join(excess[:5]), "REVOKE these rights as the owner, and find out who granted them.")
     if off:
@@ -110,7 +117,7 @@ def grants() -> Finding:
     return ok("nobody may truncate or create tables, or change the audit trail; its triggers are on")
 
 
-_GRANTS_TOO_MANY = """
+_RIGHTS_TOO_MANY = """
     select r.rolname, right_name, c.relname
     from pg_class c join pg_namespace n on n.oid = c.relnamespace, pg_roles r,
          unnest(array['TRUNCATE', 'TRIGGER', 'REFERENCES', 'UPDATE', 'DELETE']) right_name

@@ -55,7 +55,7 @@ def audit() -> Finding:
     if is_old and (not exported or date.fromisoformat(exported) < (timezone.now() - HEADS_PATIENCE).date()):
         return warn(
             f"{sentence}; heads were last exported {exported or 'never'}",
-            "Look whether a worker serves the queue slow, and that it may write to AUDIT_HEADS_DIR.",
+            "Look whether a worker serves the queue slow, and that it may write to audit-heads in DATA_DIR.",
         )
     return ok(f"{sentence}; heads {f'exported {exported} are all there' if exported else 'not exported yet'}")
 

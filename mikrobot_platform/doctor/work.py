@@ -46,7 +46,7 @@ def worker(queue: str) -> Finding:
     beat = heartbeats.read_all()[queue]
     remedy = f"Start a worker for the queue {queue}, or look into its log."
     if beat is None:
-        return fail(f"no worker has shown itself on {queue} for a day", remedy)
+        return fail(f"no worker has shown itself on {queue} yet, or for a day", remedy)
     age = beat.age_s(time.time())
     who = f"{beat.host} (process {beat.pid})"
     sentence = f"last seen {age:.0f} s ago on {who}; its message had waited {beat.waited_s:.1f} s"
@@ -61,7 +61,7 @@ def beat() -> Finding:
     """Look when beat last sent what it sends every five seconds."""
     found = heartbeats.read_all()[heartbeats.BEAT]
     if found is None:
-        return fail("beat has sent nothing for a day", "Start beat; without it nothing is swept.")
+        return fail("beat has sent nothing yet, or for a day", "Start beat; without it nothing is swept.")
     lag = found.age_s(time.time())
     sentence = f"last sent {lag:.0f} s ago on {found.host} (process {found.pid})"
     if lag > heartbeats.BEAT_PATIENCE_S:

@@ -22,6 +22,7 @@ class CredentialField:
     label: str
     help: str = ""
     is_required: bool = True
+    is_made_when_empty: bool = False  # ours to choose: a random one is stored when the customer gives none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

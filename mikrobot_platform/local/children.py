@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from mikrobot_platform.local.guard import Guard, born, signal_group
@@ -21,7 +22,7 @@ LOG_LIMIT = 5_000_000
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 HEALTHY_AFTER_S = 60.0
-PR_SET_PDEATHSIG = 1
+YOUNG_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class Child:
         self._guard = guard
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
+        self._log_start = 0
         self._pause = FIRST_PAUSE_S
         self._due: float | None = None
         rotate(log)
@@ -74,8 +76,9 @@ class Child:
         if program.user:
             who = {"user": program.user[0], "group": program.user[1], "extra_groups": []}
         with self.log.open("ab") as log:
+            self._log_start = log.tell()
             self._process = subprocess.Popen(  # type: ignore[call-overload]  # the identity is given or not given
-                list(program.argv),
+                [*dying_with_us(program.stop[0][0]), *program.argv],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -83,7 +86,6 @@ class Child:
                 cwd=program.folder,
                 pass_fds=tuple(program.descriptors),
                 start_new_session=True,
-                preexec_fn=die_with_parent(program.stop[0][0]),  # noqa: PLW1509
                 **who,
             )
         self._started_at = time.monotonic()
@@ -103,6 +105,8 @@ class Child:
         lived = now - self._started_at
         self._pause = FIRST_PAUSE_S if lived >= HEALTHY_AFTER_S else self._pause
         line = f"{self.name} ended with {told(self.exit_code)} after {lived:.0f} s; again in {self._pause:g} s."
+        if lived < YOUNG_S:  # it never got going, so the reason stands in its last words
+            line = "\n".join([line, *(f"    {words}" for words in self.tail(5).splitlines())])
         self.bury()
         self._due = now + self._pause
         self._pause = min(self._pause * 2, LONGEST_PAUSE_S)
@@ -119,9 +123,9 @@ class Child:
             self._guard.forget(self.pid)
 
     def tail(self, lines: int = 15) -> str:
-        """Read the last lines of its output."""
+        """Read the last lines that it has printed since it was started."""
         with contextlib.suppress(OSError), self.log.open("rb") as file:
-            file.seek(max(0, self.log.stat().st_size - 8192))
+            file.seek(max(self._log_start, self.log.stat().st_size - 8192))
             return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
         return ""
 
@@ -148,19 +152,16 @@ def stop_all(children: Sequence[Child], deadline: float) -> None:
         child.bury()
 
 
-def die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
-    """Make the hook that lets the kernel send NUMBER to a child when we die (Linux); the guard does it elsewhere."""
-    if not sys.platform.startswith("linux"):
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    parent = os.getpid()
+@cache
+def dying_with_us(number: signal.Signals) -> tuple[str, ...]:
+    """Give the words before a command that let the kernel send it NUMBER when we die (Linux).
 
-    def hook() -> None:
-        prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
-        if os.getppid() != parent:  # died between fork and here
-            os._exit(1)
-
-    return hook
+    It is the second rope beside the guard. A preexec_fn could do the same, but is not safe once there are threads."""
+    setpriv = shutil.which("setpriv") if sys.platform.startswith("linux") else None
+    words = (setpriv or "", "--pdeathsig", number.name.removeprefix("SIG"), "--")
+    if not setpriv or subprocess.run([*words, "true"], capture_output=True, check=False).returncode != 0:
+        return ()
+    return words
 
 
 def rotate(log: Path) -> None:

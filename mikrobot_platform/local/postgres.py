@@ -11,14 +11,13 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from mikrobot_platform.local import identity
 from mikrobot_platform.local.addresses import Login, with_login
-from mikrobot_platform.local.children import Program, die_with_parent
+from mikrobot_platform.local.children import Program, dying_with_us
 from mikrobot_platform.local.paths import write_private
 from mikrobot_platform.local.problem import Problem
 
@@ -70,7 +69,8 @@ class Postgres:
         options = ["-U", "postgres", "-A", "scram-sha-256", "-E", "UTF8", "--no-instructions"]
         options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         with self._password_file() as file:
-            command = [*self._identity.prefix, str(self._binaries / "initdb"), "-D", str(half), "--pwfile", str(file)]
+            command = [*dying_with_us(signal.SIGKILL), *self._identity.prefix, str(self._binaries / "initdb")]
+            command += ["-D", str(half), "--pwfile", str(file)]
             command += [*options, *(["--no-sync"] if self._is_throwaway else [])]
             user, group = self._identity.user or (None, None)
             done = subprocess.run(
@@ -80,7 +80,6 @@ class Postgres:
                 extra_groups=None if user is None else [],
                 cwd="/",
                 start_new_session=True,  # Ctrl-C is for us; it is done in a second
-                preexec_fn=die_with_parent(signal.SIGKILL),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -173,16 +172,15 @@ class Postgres:
 
     @contextlib.contextmanager
     def _password_file(self) -> Iterator[Path]:
-        # Not beside the other secrets: the user that initdb runs as must be able to read it.
-        folder = Path(tempfile.mkdtemp(prefix="mikrobot-"))
+        # Not the one among the secrets: the user that initdb runs as must be able to read it. If we are killed, it is
+        # still inside the data directory, and the next start takes it away.
+        file = self.data.with_name(f"{self.data.name}.password")
         try:
-            file = folder / "password"
             write_private(file, self._password)
             self._identity.own(file)
-            self._identity.own(folder)
             yield file
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            file.unlink(missing_ok=True)
 
 
 def find_binaries() -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Problem(Exception):  # noqa: N818 - it is shown to people as one
+class Problem(Exception):
     """Carry a readable reason and its remedy up to the command, which prints both and exits with 1."""
 
     def __init__(self, reason: str, remedy: str, details: str = "") -> None:

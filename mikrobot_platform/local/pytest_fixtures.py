@@ -31,4 +31,6 @@ def admin_url() -> str:
 @pytest.fixture(scope="session")
 def chromium_path() -> Path:
     """Give the browser's path; tests that use it carry the mark `browser`."""
+    if "MIKROBOT_CHROMIUM" not in os.environ:
+        pytest.fail("There is no Chromium, and in CI the browser's tests must run.")
     return Path(os.environ["MIKROBOT_CHROMIUM"])

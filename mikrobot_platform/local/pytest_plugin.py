@@ -87,9 +87,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the browser's tests out where there is no browser."""
+    """Leave the browser's tests out where there is no browser; in CI that is an error instead."""
     if "MIKROBOT_CHROMIUM" in os.environ:
         return
+    if chromium.is_ci() and any(item.get_closest_marker("browser") for item in items):
+        if IS_WORKER:  # an error here is a crash to xdist; the fixture fails each test instead
+            return
+        raise pytest.UsageError(f"In CI the browser's tests must run: {_browser_note or 'no Chromium'}")
     skip = pytest.mark.skip(reason="no Chromium")
     for item in items:
         if item.get_closest_marker("browser"):

@@ -55,7 +55,7 @@ class Redis:
         return Program(
             name="redis",
             argv=[str(self._binary), str(configuration)],
-            stop=[(signal.SIGTERM, 2.0)],
+            stop=[(signal.SIGTERM, 1.0)],
             environment={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
             folder=self.data,
         )

@@ -23,12 +23,13 @@ def web(environment: Mapping[str, str], data: Data, sockets: Sequence[socket.soc
     options = ["--worker-class", "gthread", "--workers", "2", "--threads", "8", "--graceful-timeout", "2"]
     # Imported once and forked: a third of the start saved, and a crashed worker is back at once.
     options += ["--preload", "--timeout", "60", "--no-control-socket", "--worker-tmp-dir", str(beats)]
+    options += ["--config", "python:mikrobot_platform.gunicorn_conf"]
     for bound in sockets:
         options += ["--bind", f"fd://{bound.fileno()}"]
     return Program(
         name="web",
         argv=[sys.executable, "-m", "gunicorn", *options, "mikrobot_platform.wsgi:application"],
-        stop=[(signal.SIGTERM, 2.5)],
+        stop=[(signal.SIGTERM, 2.2)],
         environment=environment,
         folder=ROOT,
         descriptors=[bound.fileno() for bound in sockets],
@@ -43,7 +44,7 @@ def worker(name: str, queues: Sequence[str], environment: Mapping[str, str], *, 
     return Program(
         name=f"worker-{name}",
         argv=[*CELERY, "worker", *options],
-        stop=[(signal.SIGTERM, 5.2)],
+        stop=[(signal.SIGTERM, 5.0)],
         environment={**environment, "REMAP_SIGTERM": "SIGQUIT"},
         folder=ROOT,
     )
@@ -60,10 +61,9 @@ def beat(environment: Mapping[str, str], data: Data) -> Program:
     )
 
 
-def all_services(environment: Mapping[str, str], data: Data, sockets: Sequence[socket.socket]) -> list[Program]:
-    """List them in the order in which they start."""
+def behind_the_web(environment: Mapping[str, str], data: Data) -> list[Program]:
+    """List those that nobody waits for, in the order in which they start."""
     return [
-        web(environment, data, sockets),
         worker("signals", ["signals"], environment, processes=2),
         worker("rest", ["default", "notify", "slow"], environment, processes=2),
         beat(environment, data),

@@ -16,7 +16,7 @@ from mikrobot_platform.local.guard import Guard
 from mikrobot_platform.local.paths import Data
 from mikrobot_platform.local.problem import Problem
 
-STOP_WITHIN_S = 9.5
+STOP_WITHIN_S = 9.0
 
 
 class Stopped(BaseException):

@@ -85,7 +85,8 @@ class Up:
         1. The web's port is taken before anything is started, so that a taken one is said at once.
         2. Django is imported, and PostgreSQL and Redis start, all at the same time.
         3. Roles, migrations, files for the browser, demo world.
-        4. Web, workers and beat; when the health page says ready, the address is printed."""
+        4. The web, until its health page says ready; then workers and beat, and the address is printed. They come
+           second because each of them imports everything, and a person waits for the page."""
         if supervisor.took_over:
             self._steps.say("  The last run was killed; what it left behind has ended.")
         sockets = ports.reserve_web(self._port)
@@ -120,15 +121,16 @@ class Up:
                 step.note(f"port {here.redis.port}")
 
     def _start_services(self, supervisor: Supervisor, here: Installation, sockets: list[socket.socket]) -> None:
-        with self._steps.step("web, workers, beat"):
-            for program in services.all_services(here.environment, self._data, sockets):
-                supervisor.start(program)
+        with self._steps.step("web"):
+            supervisor.start(services.web(here.environment, self._data, sockets))
             try:
                 supervisor.until(self._is_healthy, seconds=60, what="a healthy answer", every=0.1)
             except Problem as problem:
                 if not problem.details:
                     problem.details = f"/health/ready answered: {self._health}"
                 raise
+        for program in services.behind_the_web(here.environment, self._data):
+            supervisor.start(program)
 
     @property
     def _address(self) -> str:
@@ -150,9 +152,11 @@ class Up:
     def _greet(self, here: Installation) -> None:
         mail = urlsplit(here.environment.get("EMAIL_URL", ""))
         letters = f"land in {self._data.mail}" if mail.scheme == "file" else f"are sent through {mail.hostname}"
+        password = self._data.root / "secrets" / "demo-password"
+        demo = f"  Look around as owner@demo.example; the password is in {password}\n" if password.exists() else ""
         self._steps.say(
             f"\nMikroBot is ready after {time.monotonic() - self._began:.1f} s:  {self._address}\n"
-            f"  E-mails {letters}\n"
+            f"{demo}  E-mails {letters}\n"
             f"  Logs are in {self._data.logs}\n"
             "  Stop it with Ctrl-C."
         )

@@ -257,6 +257,19 @@ def test_the_readme_names_the_two_commands(command: str) -> None:
     assert re.search(rf"^\s*{re.escape(command)}$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
 
 
+def test_the_architecture_names_tests_that_exist() -> None:
+    cited = set(re.findall(r"`(test_\w+\.py)::(test_\w+)`", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")))
+    there = {
+        (path.name, node.name)
+        for path in sources(tests=True)
+        if path.name.startswith("test_")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert cited
+    assert cited - there == set()
+
+
 def committed() -> list[Path]:
     """List the files of the repository; where git is not at hand, whatever is not ignored."""
     listing = subprocess.run(

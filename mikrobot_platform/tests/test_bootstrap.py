@@ -170,3 +170,12 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
 
     Fernet(first.master_keys.read_text().strip())
     assert json.dumps(first.secret_key).isascii()
+
+
+def test_no_variable_of_the_machine_reaches_a_test() -> None:
+    """Each one that settings read is either set by the suite or taken away; a new one must choose."""
+    from mikrobot_platform.local.pytest_plugin import FOREIGN
+    from mikrobot_platform.settings import env
+
+    assert env.read - set(FOREIGN) <= set(os.environ)
+    assert not set(FOREIGN) & set(os.environ)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
@@ -14,6 +18,7 @@ from mikrobot_platform.local import roles
 from mikrobot_platform.local.addresses import Login, Plan, with_login
 from mikrobot_platform.local.problem import Problem
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 NAMES = ("other_owner", "other_app", "other_engine")
 PLAN = Plan(
     owner=Login(name=NAMES[0], password="o:/@ %"),
@@ -103,6 +108,26 @@ def test_a_role_that_may_not_create_roles_is_told_what_to_do(admin_url: str) -> 
     with pytest.raises(Problem) as caught:
         roles.ensure(app, PLAN)
     assert "DATABASE_OWNER_URL" in caught.value.remedy
+
+
+def test_prepare_makes_a_database_ready_and_may_run_twice(admin_url: str) -> None:
+    name = "prepared"
+    variables = {
+        variable: with_login(admin_url, Login.from_url(os.environ[variable]), name)
+        for variable in ("DATABASE_URL", "DATABASE_ENGINE_URL", "DATABASE_OWNER_URL")
+    }
+    environment = {**os.environ, **variables, "DATABASE_ADMIN_URL": admin_url, "MIKROBOT_BOOTSTRAP": "off"}
+    command = [sys.executable, str(ROOT / "manage.py"), "prepare"]
+    try:
+        for said in ("Applying accounts.", "No migrations to apply"):
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            assert said in done.stdout
+        with psycopg.connect(variables["DATABASE_URL"]) as app:
+            assert app.execute("select count(*) > 0 from pg_tables where schemaname = 'public'").fetchone() == (True,)
+    finally:
+        with psycopg.connect(admin_url, autocommit=True) as admin:
+            admin.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(name)))
 
 
 def str_of(alias: str) -> str:

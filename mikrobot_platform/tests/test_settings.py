@@ -125,6 +125,18 @@ def test_serving_needs_no_owner() -> None:
     assert found["DATABASES"]["engine"]["USER"] == "mikrobot_engine"
 
 
+@pytest.mark.parametrize("command", ["migrate", "prepare"])
+def test_migrating_needs_the_owner(command: str) -> None:
+    done = run(
+        f"import sys, runpy; sys.argv = ['manage.py', '{command}']; runpy.run_path('manage.py', run_name='__main__')",
+        {**PRODUCTION, "DATABASE_OWNER_URL": "", "MIKROBOT_BOOTSTRAP": "off"},
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        "CommandError: DATABASE_OWNER_URL is missing; migrations run as the owner of the tables."
+    )
+
+
 def test_pgbouncer_keeps_nothing_open_between_transactions() -> None:
     found = settings_under(**{**PRODUCTION, "DATABASE_PGBOUNCER": "1", "DATABASE_POOL_SIZE": "0"})
     assert found["DATABASES"]["default"]["DISABLE_SERVER_SIDE_CURSORS"] is True

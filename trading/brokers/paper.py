@@ -16,6 +16,7 @@ VENUE = VenueInfo(
             label="Access token",
             help="Asked for when a session with the paper venue is opened. Leave empty to have one made.",
             is_required=False,
+            is_made_when_empty=True,
         ),
     ),
 )

@@ -1,0 +1,87 @@
+"""Letters: every one has a subject, a plain text, an HTML twin that says the same, and its reason at the end."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.test import RequestFactory
+from django.utils import timezone
+
+from accounts.models import Organization, User
+from dashboard.templatetags.letters import twin
+
+ALLAUTH = sorted(
+    f"{folder}/email/{file.name.removesuffix('_message.txt')}"
+    for folder in ("account", "mfa")
+    for file in (Path(settings.BASE_DIR) / "dashboard" / "templates" / folder / "email").glob("*_message.txt")
+    if not file.name.startswith("base_")
+)
+OURS = sorted(file.stem for file in (Path(settings.BASE_DIR) / "notifications/templates/notifications").glob("*.txt"))
+
+
+def context() -> dict[str, object]:
+    organization = Organization(name="A & B <House>", created_at=timezone.now(), closing_at=timezone.now())
+    person = User(email="p@example.com", name="Pat <b>")
+    return {
+        "request": RequestFactory().get("/"),
+        "email": "p@example.com",
+        "user": person,
+        "person": person,
+        "key": {"name": "k"},
+        "organization": organization,
+        "link": "http://localhost/link/",
+        "site_url": "http://localhost",
+        "role": "Viewer",
+        "activate_url": "http://localhost/confirm/",
+        "password_reset_url": "http://localhost/reset/",
+        "time_zone": "UTC",
+        "signup_url": "http://localhost/signup/",
+        "ip": "203.0.113.9",
+        "user_agent": "Mozilla",
+        "timestamp": timezone.now(),
+    }
+
+
+def check(subject: str, text: str, html: str) -> None:
+    assert subject.strip()
+    assert "\n" not in subject.strip()
+    assert len(subject.strip()) < 80
+    body, rule, why = text.partition("\n--\n")
+    assert rule, "the reason is missing"
+    assert body.strip()
+    assert "MikroBot sent this" in why
+    for left in ("{{", "{%", "None", "Hello from"):
+        assert left not in text + html
+    assert "<House>" not in html
+    assert "<b>" not in html
+    assert '<p class="foot">' in html
+    for address in re.findall(r"https?://\S+", text):
+        assert f'href="{address}"' in html
+
+
+@pytest.mark.parametrize("name", ALLAUTH)
+def test_a_letter_about_the_account_is_whole(name: str) -> None:
+    given = context()
+    check(
+        render_to_string(f"{name}_subject.txt", given),
+        render_to_string(f"{name}_message.txt", given),
+        render_to_string(f"{name}_message.html", given),
+    )
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_letter_about_the_organization_is_whole(name: str) -> None:
+    given = context() | {"invitation": {"email": "p@example.com", "get_role_display": "Viewer"}}
+    subject, _newline, text = render_to_string(f"notifications/{name}.txt", given).strip().partition("\n")
+    check(subject, text, render_to_string(f"notifications/{name}.html", given))
+
+
+def test_a_twin_escapes_what_a_person_typed_and_makes_its_link_a_button() -> None:
+    html = twin('Hello <script>alert("x")</script>\n\nOpen it:\nhttp://localhost/?a=1&b=2\n\n--\nBecause <you> asked.')
+    assert "<script>" not in html
+    assert '<a class="button" href="http://localhost/?a=1&amp;b=2">Open it</a>' in html
+    assert "Because &lt;you&gt; asked." in html

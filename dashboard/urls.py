@@ -1,0 +1,73 @@
+"""The addresses of the pages."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from dashboard.views import (
+    acknowledgements,
+    audit_trail,
+    documents,
+    exports,
+    home,
+    invitations,
+    keys,
+    landing,
+    local_mail,
+    members,
+    organizations,
+    profile,
+    security,
+    trading_accounts,
+)
+
+urlpatterns = [
+    path("", landing.landing, name="landing"),
+    path("theme/", landing.theme, name="theme"),
+    path("documents/<slug:name>/", documents.document, name="document"),
+    path("home/", home.home, name="home"),
+    path("organization/", organizations.organization, name="organization"),
+    path("organization/rename/", organizations.rename, name="organization_rename"),
+    path("organization/close/", organizations.close, name="organization_close"),
+    path("organization/keep-open/", organizations.keep_open, name="organization_keep_open"),
+    path("organization/export/", exports.request_export, name="export_request"),
+    path("organization/export/<uuid:export_id>/", exports.download, name="export_download"),
+    path("organizations/new/", organizations.new, name="organization_new"),
+    path("organizations/switch/", organizations.switch, name="organization_switch"),
+    path("team/", members.team, name="team"),
+    path("team/invite/", members.invite, name="team_invite"),
+    path("team/invitations/<uuid:invitation_id>/again/", members.invite_again, name="team_invite_again"),
+    path("team/invitations/<uuid:invitation_id>/withdraw/", members.withdraw, name="team_withdraw"),
+    path("team/members/<uuid:membership_id>/role/", members.change_role, name="team_role"),
+    path("team/members/<uuid:membership_id>/remove/", members.remove, name="team_remove"),
+    path("team/members/<uuid:membership_id>/transfer/", members.transfer, name="team_transfer"),
+    path("team/leave/", members.leave, name="team_leave"),
+    path("invitation/<str:token>/", invitations.invitation, name="invitation"),
+    path("keys/", keys.listing, name="keys"),
+    path("keys/new/", keys.new, name="key_new"),
+    path("keys/<uuid:key_id>/revoke/", keys.revoke, name="key_revoke"),
+    path("accounts/", trading_accounts.listing, name="trading_accounts"),
+    path("accounts/new/", trading_accounts.new, name="trading_account_new"),
+    path("accounts/<uuid:account_id>/", trading_accounts.account, name="trading_account"),
+    path("accounts/<uuid:account_id>/rename/", trading_accounts.rename, name="trading_account_rename"),
+    path(
+        "accounts/<uuid:account_id>/credentials/", trading_accounts.replace_credentials,
+        name="trading_account_credentials",
+    ),
+    path(
+        "accounts/<uuid:account_id>/auto-trading/", trading_accounts.auto_trading,
+        name="trading_account_auto_trading",
+    ),
+    path("accounts/<uuid:account_id>/pause/", trading_accounts.pause, name="trading_account_pause"),
+    path("accounts/<uuid:account_id>/resume/", trading_accounts.resume, name="trading_account_resume"),
+    path("accounts/<uuid:account_id>/close/", trading_accounts.close, name="trading_account_close"),
+    path("acknowledgements/", acknowledgements.acknowledgements, name="acknowledgements"),
+    path("profile/", profile.profile, name="profile"),
+    path("security/", security.security, name="security"),
+    path("security/password/remove/", security.remove_password, name="password_remove"),
+    path("audit/", audit_trail.trail, name="audit_trail"),
+    path("audit/check/", audit_trail.check, name="audit_check"),
+    path("audit/download/", audit_trail.download, name="audit_download"),
+    path("local/mail/", local_mail.mailbox, name="local_mail"),
+    path("local/mail/<str:key>/", local_mail.letter, name="local_letter"),
+]

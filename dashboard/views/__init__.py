@@ -1,0 +1,1 @@
+"""Doors: each reads the request, calls one deed, answers with a page or a redirect."""

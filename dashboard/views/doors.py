@@ -1,0 +1,125 @@
+"""What every door shares: who may enter, how a refusal is told, how a deed becomes a redirect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+from allauth.account.internal.flows.reauthentication import is_reauthentication_required
+from allauth.core.exceptions import ReauthenticationRequired
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from accounts.access import Caller, Permission, Refused
+from accounts.models import User
+from accounts.requests import HouseRequest
+from accounts.tenancy import atomic
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Door = Callable[Concatenate[HouseRequest, P], HttpResponseBase]
+
+# Not a matter of what was typed: the page says no and shows no form.
+FORBIDDEN = {"not_allowed", "organization_suspended", "person_required"}
+
+
+def signed_in(view: Door[P]) -> Door[P]:
+    """Let people in who have signed in; others sign in first and come back."""
+    return login_required(view)
+
+
+def in_organization(view: Door[P]) -> Door[P]:
+    """Let members in; somebody without an organization is shown how to get one."""
+
+    @wraps(view)
+    def enter(request: HouseRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if request.caller is None:
+            return redirect("home")
+        return view(request, *args, **kwargs)
+
+    return signed_in(enter)
+
+
+def allowed(permission: Permission) -> Callable[[Door[P]], Door[P]]:
+    """Let members in whose role includes `permission`; others get a 403 that says why."""
+
+    def decorate(view: Door[P]) -> Door[P]:
+        @wraps(view)
+        def enter(request: HouseRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            try:
+                caller(request).require(permission)
+            except Refused as refusal:
+                raise PermissionDenied(refusal.sentence) from None
+            return view(request, *args, **kwargs)
+
+        return in_organization(enter)
+
+    return decorate
+
+
+def confirmed_lately(view: Door[P]) -> Door[P]:
+    """Ask for the password or passkey again before what cannot be taken back."""
+
+    @wraps(view)
+    def enter(request: HouseRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if is_reauthentication_required(request, app="dashboard"):
+            raise ReauthenticationRequired
+        return view(request, *args, **kwargs)
+
+    return enter
+
+
+def caller(request: HouseRequest) -> Caller:
+    """Return who acts; only behind `in_organization`."""
+    if request.caller is None:
+        raise PermissionDenied
+    return request.caller
+
+
+def person(request: HttpRequest) -> User:
+    """Return the person who is signed in; only behind `signed_in`."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+def attempt(form: forms.Form, deed: Callable[[], T], fields: Mapping[str, str] | None = None) -> T | None:
+    """Do a deed; a refusal becomes a sentence beside the field it is about, or above the form. None: refused."""
+    try:
+        with atomic():
+            return deed()
+    except Refused as refusal:
+        if refusal.code in FORBIDDEN:
+            raise PermissionDenied(refusal.sentence) from None
+        form.add_error((fields or {}).get(refusal.code), refusal.sentence)
+        return None
+
+
+def tell(request: HouseRequest, deed: Callable[[], object], done: str) -> bool:
+    """Do a deed that a button asks for, and say what came of it on the next page."""
+    try:
+        with atomic():
+            deed()
+    except Refused as refusal:
+        if refusal.code in FORBIDDEN:
+            raise PermissionDenied(refusal.sentence) from None
+        if refusal.code.endswith("_unknown"):
+            raise Http404(refusal.sentence) from None
+        messages.error(request, refusal.sentence)
+        return False
+    messages.success(request, done)
+    return True
+
+
+def back(request: HttpRequest, default: str) -> str:
+    """Return the address of ours that the form names in `next`, or the default."""
+    given = request.POST.get("next") or request.GET.get("next") or ""
+    is_ours = url_has_allowed_host_and_scheme(given, {request.get_host()}, require_https=request.is_secure())
+    return given if given.startswith("/") and is_ours else default

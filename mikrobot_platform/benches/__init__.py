@@ -1,0 +1,11 @@
+"""Benches: figures with their baseline from the same run. Each is one module and one line here.
+
+A module offers `add_arguments(parser)` and `run(options) -> Measurement`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+BENCHES: Mapping[str, str] = {
+    "outbox": "mikrobot_platform.benches.outbox",
+}

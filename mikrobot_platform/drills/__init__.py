@@ -1,0 +1,11 @@
+"""Drills: rehearsed failures with a measured result. Each is one module and one line here.
+
+A module offers `add_arguments(parser)`, `run(options) -> Measurement` and `has_passed(measurement) -> bool`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+DRILLS: Mapping[str, str] = {
+    "outbox": "mikrobot_platform.drills.outbox",
+}

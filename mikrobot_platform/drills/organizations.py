@@ -1,0 +1,61 @@
+"""Organizations of a drill's own: written down before they exist, so that the next run clears up after a killed one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+
+from accounts.models import DrillEffect, Organization, OutboxDelivery, OutboxEvent
+from accounts.tenancy import atomic, tenant_scope
+from mikrobot_platform.db.ids import new_id
+
+NAMES = "organizations.json"
+
+
+@contextmanager
+def folder(name: str, count: int) -> Iterator[tuple[Path, list[UUID]]]:
+    """Give a drill a folder and the ids of its organizations to be; take both away in the end."""
+    home = Path(settings.DATA_DIR) / "drills"
+    for left in home.glob(f"*/{NAMES}"):
+        if not _is_alive(int(left.parent.name.rpartition("-")[2])):
+            _remove(left.parent)
+    mine = home / f"{name}-{os.getpid()}"
+    mine.mkdir(parents=True, mode=0o700)
+    ids = [new_id() for _ in range(count)]
+    (mine / NAMES).write_text(json.dumps([str(one) for one in ids]), encoding="ascii")
+    try:
+        yield mine, ids
+    finally:
+        _remove(mine)
+
+
+def create(ids: list[UUID]) -> None:
+    """Make the organizations: nobody belongs to them, so nobody sees them."""
+    for organization_id in ids:
+        with tenant_scope(organization_id), atomic():
+            Organization.objects.create(id=organization_id, name="Drill", is_demo=True)
+
+
+def _remove(mine: Path) -> None:
+    for text in json.loads((mine / NAMES).read_text(encoding="ascii")):
+        with tenant_scope(UUID(text)), atomic():
+            for model in (DrillEffect, OutboxDelivery, OutboxEvent, Organization):
+                model.objects.all().delete()
+    shutil.rmtree(mine)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
