@@ -264,7 +264,8 @@ def test_any_text_is_an_object_or_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ('{"a":1,"a":1}', Code.DUPLICATE_KEY), ('{"a":{"b":1,"b":2}}', Code.DUPLICATE_KEY), ('{"a":NaN}', Code.NOT_JSON),
+        ('{"a":1,"a":1}', Code.DUPLICATE_KEY), ('{"a":{"b":1,"b":2}}', Code.DUPLICATE_KEY),
+        ('{"a":NaN}', Code.NOT_JSON),
         ('{"a":-Infinity}', Code.NOT_JSON), ('{"a":1}x', Code.NOT_JSON), ('{"a":1}}', Code.NOT_JSON),
         ("[1]", Code.NOT_JSON),
         ('{"a":"\\ud800"}', Code.LONE_SURROGATE), ('{"\\udfff":1}', Code.LONE_SURROGATE),

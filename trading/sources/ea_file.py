@@ -3,6 +3,10 @@
 The v8 EA writes UTF-16LE, with or without a mark as the terminal likes; its scripts wrote the same file as ASCII or
 UTF-8. A file that looks broken is Torn: the caller reads again, and only the last answer counts. A file that is whole
 and says something else is refused by the name of what it is.
+
+The EA truncates and writes at once, so a mixture of two files is not to be expected; if a reader is handed the head
+of one signal and the body of another, nothing inside the text can tell. Whoever reads the file takes bytes only when
+size and time of change were the same before and after, and hands over what was read whole.
 """
 
 from __future__ import annotations

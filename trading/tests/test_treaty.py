@@ -24,7 +24,7 @@ def draft(kind: str, text: str | bytes, **changes: object) -> SignalDraft:
     return found
 
 
-def key(found: SignalDraft, **changes: object) -> DedupeKey:
+def key(found: SignalDraft, **changes: str) -> DedupeKey:
     return dedupe_key(found, context=context(**changes))
 
 
