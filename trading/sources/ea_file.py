@@ -19,7 +19,7 @@ from mikrobot_platform.kernel.reading import Fields
 from mikrobot_platform.kernel.signals import Action, Level, LevelUnit, SignalDraft
 from mikrobot_platform.kernel.strict_json import Json, read_object
 from trading.engine import four_phase
-from trading.sources import Parsed, SourceContext, Torn
+from trading.sources import FileDialect, Parsed, SourceContext, Torn
 
 NAME = "ea_file"
 
@@ -54,7 +54,7 @@ class EaFile:
             return _torn_or_refused(reason.reason)
 
 
-DIALECT = EaFile()
+DIALECT: FileDialect = EaFile()
 
 
 def _torn_or_refused(refusal: Refusal) -> Refusal | Torn:

@@ -19,7 +19,7 @@ from mikrobot_platform.kernel.reading import Fields, answered
 from mikrobot_platform.kernel.signals import Level, LevelUnit, SignalDraft, aware_utc
 from mikrobot_platform.kernel.strict_json import read_object
 from trading.engine import four_phase
-from trading.sources import Parsed, SourceContext, text_of
+from trading.sources import Dialect, SourceContext, text_of
 
 NAME = "ea_push"
 PROTOCOL = "mikrobot-ea/1"
@@ -132,7 +132,8 @@ class EaPush:
     name = NAME
 
     @answered
-    def _answer(self, raw: bytes, context: SourceContext) -> SignalDraft:
+    def parse(self, raw: bytes, *, context: SourceContext) -> SignalDraft:
+        """Read one body."""
         message = read_object(text_of(raw, context=context, dialect=NAME), limits=context.limits)
         fields = Fields(message)
         fields.only(*_BODY)
@@ -170,12 +171,8 @@ class EaPush:
             ),
         )
 
-    def parse(self, raw: bytes, *, context: SourceContext) -> Parsed:
-        """Read one body."""
-        return self._answer(raw, context)
 
-
-DIALECT = EaPush()
+DIALECT: Dialect = EaPush()
 
 
 def _clock(fields: Fields) -> tuple[str, datetime]:

@@ -12,7 +12,7 @@ from mikrobot_platform.kernel.market import Side
 from mikrobot_platform.kernel.reading import Fields, answered
 from mikrobot_platform.kernel.signals import Action, Level, LevelUnit, OrderKind, SignalDraft
 from mikrobot_platform.kernel.strict_json import read_object
-from trading.sources import Parsed, SourceContext, text_of, with_scores
+from trading.sources import Dialect, SourceContext, text_of, with_scores
 
 NAME = "manual"
 
@@ -31,7 +31,8 @@ class Manual:
     name = NAME
 
     @answered
-    def _answer(self, raw: bytes, context: SourceContext) -> SignalDraft:
+    def parse(self, raw: bytes, *, context: SourceContext) -> SignalDraft:
+        """Read one ticket."""
         message = read_object(text_of(raw, context=context, dialect=NAME), limits=context.limits)
         fields = Fields(message, numbers_may_be_text=True, blank=frozenset({""}))
         fields.only(*FIELDS)
@@ -57,12 +58,8 @@ class Manual:
         )
         return with_scores(draft, fields, context)
 
-    def parse(self, raw: bytes, *, context: SourceContext) -> Parsed:
-        """Read one ticket."""
-        return self._answer(raw, context)
 
-
-DIALECT = Manual()
+DIALECT: Dialect = Manual()
 
 
 def _check_sides(side: Side, entry: Decimal | None, stop: Decimal | None, targets: tuple[Decimal, ...]) -> None:

@@ -8,7 +8,7 @@ from mikrobot_platform.kernel.decisions import Code, unreadable
 from mikrobot_platform.kernel.reading import Fields, answered
 from mikrobot_platform.kernel.signals import Action, Level, LevelUnit, OrderKind, SignalDraft, aware_utc
 from mikrobot_platform.kernel.strict_json import read_object
-from trading.sources import Parsed, SourceContext, text_of, with_scores
+from trading.sources import Dialect, SourceContext, text_of, with_scores
 
 NAME = "rest"
 
@@ -27,7 +27,8 @@ class Rest:
     name = NAME
 
     @answered
-    def _answer(self, raw: bytes, context: SourceContext) -> SignalDraft:
+    def parse(self, raw: bytes, *, context: SourceContext) -> SignalDraft:
+        """Read one body."""
         message = read_object(text_of(raw, context=context, dialect=NAME), limits=context.limits)
         fields = Fields(message, numbers_may_be_text=True)
         fields.only(*FIELDS)
@@ -60,12 +61,8 @@ class Rest:
         )
         return with_scores(draft, fields, context)
 
-    def parse(self, raw: bytes, *, context: SourceContext) -> Parsed:
-        """Read one body."""
-        return self._answer(raw, context)
 
-
-DIALECT = Rest()
+DIALECT: Dialect = Rest()
 
 
 def _time(fields: Fields) -> datetime | None:

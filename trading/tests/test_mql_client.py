@@ -34,7 +34,7 @@ def as_cpp(source: str) -> str:
     """Turn the few things in which MQL5 is not C++: properties, inputs, arrays without a size."""
     source = re.sub(r"^#property.*$", "", source, flags=re.MULTILINE)
     source = re.sub(r"^input ", "", source, flags=re.MULTILINE)
-    return re.sub(r"\b(uchar|string) (&?)(\w+)\[\]", r"Array<\1> \2\3", source)
+    return re.sub(r"\b(uchar|char|string) (&?)(\w+)\[\]", r"Array<\1> \2\3", source)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@
 //+------------------------------------------------------------------+
 #property copyright "MikroBot"
 #property version   "1.00"
-#property strict
 
 input string ServerUrl        = "https://example.com";
 input string SourceId         = "";
@@ -242,7 +241,7 @@ string Body(const string kind, const string signal)
    string body = "{\"protocol\":\"mikrobot-ea/1\",\"source\":\"" + Escaped(SourceId) + "\"";
    body += ",\"stream\":\"" + stream + "\",\"sequence\":" + number + ",\"id\":\"" + stream + "-" + number + "\"";
    body += ",\"kind\":\"" + kind + "\"";
-   body += ",\"clock\":{\"server\":\"" + TimeToString(TimeCurrent(), TIME_DATE | TIME_SECONDS) + "\"";
+   body += ",\"clock\":{\"server\":\"" + TimeToString(TimeTradeServer(), TIME_DATE | TIME_SECONDS) + "\"";
    body += ",\"utc\":\"" + Utc() + "\"}";
    body += ",\"client\":\"" + client_name + "\"";
    body += ",\"account\":\"" + IntegerToString(AccountInfoInteger(ACCOUNT_LOGIN)) + "\"";
@@ -281,10 +280,14 @@ int Post(const string body)
    headers += "X-Mikrobot-Timestamp: " + timestamp + "\r\n";
    headers += "X-Mikrobot-Nonce: " + nonce + "\r\n";
    headers += "X-Mikrobot-Signature: " + signature + "\r\n";
-   uchar data[];
-   uchar result[];
+   uchar bytes[];
+   char data[];                  // WebRequest wants char where the other calls want uchar
+   char result[];
    string result_headers = "";
-   TextToBytes(body, data);
+   TextToBytes(body, bytes);
+   ArrayResize(data, ArraySize(bytes));
+   for(int i = 0; i < ArraySize(bytes); i++)
+      data[i] = (char)bytes[i];
    return WebRequest("POST", ServerUrl + "/hooks/ea/" + SourceId + "/", headers, TimeoutMs, data, result, result_headers);
   }
 

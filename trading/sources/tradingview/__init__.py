@@ -13,7 +13,7 @@ from mikrobot_platform.kernel.decisions import Code, Unreadable, unreadable
 from mikrobot_platform.kernel.reading import Fields, answered
 from mikrobot_platform.kernel.signals import SignalDraft
 from mikrobot_platform.kernel.strict_json import Json, read_object
-from trading.sources import Parsed, SourceContext, text_of
+from trading.sources import Dialect, SourceContext, text_of
 from trading.sources.tradingview import embeds, own, pine_connector, traders_post
 
 NAME = "tradingview"
@@ -29,7 +29,8 @@ class TradingView:
     name = NAME
 
     @answered
-    def _answer(self, raw: bytes, context: SourceContext) -> SignalDraft:
+    def parse(self, raw: bytes, *, context: SourceContext) -> SignalDraft:
+        """Read one alert."""
         text = text_of(raw, context=context, dialect=NAME).strip(" \t\r\n")
         left = _PLACEHOLDER.search(text)
         if left:
@@ -50,12 +51,8 @@ class TradingView:
             case _:
                 raise unreadable(Code.DIALECT_UNKNOWN, dialect=NAME)
 
-    def parse(self, raw: bytes, *, context: SourceContext) -> Parsed:
-        """Read one alert."""
-        return self._answer(raw, context)
 
-
-DIALECT = TradingView()
+DIALECT: Dialect = TradingView()
 
 
 def secret_in(raw: bytes, *, context: SourceContext) -> str:

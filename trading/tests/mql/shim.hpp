@@ -88,7 +88,7 @@ inline string StringFormat(const char *shape, ...) {
 
 inline datetime TimeGMT() { return utc_now; }
 inline datetime TimeLocal() { return utc_now + 3600; }
-inline datetime TimeCurrent() { return utc_now + server_ahead; }
+inline datetime TimeTradeServer() { return utc_now + server_ahead; }
 inline string TimeToString(datetime moment, int) {
   time_t seconds = (time_t)moment;
   tm parts;
@@ -200,8 +200,8 @@ inline string hex_of(const string &text) {
   for (uchar letter : text) found += StringFormat("%02x", letter);
   return found;
 }
-inline int WebRequest(const string &method, const string &url, const string &headers, int, const Array<uchar> &data,
-                      Array<uchar> &, string &) {
+inline int WebRequest(const string &method, const string &url, const string &headers, int, const Array<char> &data,
+                      Array<char> &, string &) {
   std::cout << "request " << method << " " << url << " " << hex_of(headers) << " "
             << hex_of(string(data.items.begin(), data.items.end())) << std::endl;
   if (statuses.empty()) return -1;
