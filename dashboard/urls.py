@@ -64,6 +64,7 @@ urlpatterns = [
     path("acknowledgements/", acknowledgements.acknowledgements, name="acknowledgements"),
     path("profile/", profile.profile, name="profile"),
     path("security/", security.security, name="security"),
+    path("account/password/set/", security.set_password, name="account_set_password"),
     path("security/password/remove/", security.remove_password, name="password_remove"),
     path("audit/", audit_trail.trail, name="audit_trail"),
     path("audit/check/", audit_trail.check, name="audit_check"),

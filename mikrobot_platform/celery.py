@@ -27,7 +27,7 @@ app.conf.task_queues = [Queue(name) for name in QUEUES]
 app.conf.task_default_queue = "default"
 app.conf.task_create_missing_queues = False
 
-# Task -> queue, by the longest matching start of its name.
+# Task -> queue; what does not stand here goes to `default`.
 ROUTES: dict[str, str] = {
     "accounts.beat_signals": "signals",
     "accounts.beat_notify": "notify",

@@ -12,9 +12,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/ready", health.ready, name="health-ready"),
     path("metrics", health.metrics, name="metrics"),
     path("admin/", admin.site.urls),
-    path("account/", include("allauth.urls")),
     path("api/v1/", include("accounts.api.urls")),
-    path("", include("dashboard.urls")),
+    path("", include("dashboard.urls")),  # before allauth: one of its doors gets a porter (account/password/set/)
+    path("account/", include("allauth.urls")),
 ]
 
 handler400 = "dashboard.views.errors.bad_request"

@@ -64,12 +64,17 @@ def allowed(permission: Permission) -> Callable[[Door[P]], Door[P]]:
     return decorate
 
 
+def is_confirmed(request: HttpRequest) -> bool:
+    """Tell whether the person proved again, in the last minutes, who they are."""
+    return not is_reauthentication_required(request, app="dashboard")
+
+
 def confirmed_lately(view: Door[P]) -> Door[P]:
     """Ask for the password or passkey again before what cannot be taken back."""
 
     @wraps(view)
     def enter(request: HouseRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        if is_reauthentication_required(request, app="dashboard"):
+        if not is_confirmed(request):
             raise ReauthenticationRequired
         return view(request, *args, **kwargs)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from allauth.account import views as allauth_views
 from allauth.account.adapter import get_adapter
+from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -17,7 +20,7 @@ from accounts.auth import history
 from accounts.models import SignIn, User
 from accounts.requests import HouseRequest
 from accounts.services import people
-from dashboard.views.doors import confirmed_lately, person, signed_in, tell
+from dashboard.views.doors import confirmed_lately, is_confirmed, person, signed_in, tell
 
 SIGN_INS_SHOWN = 20
 
@@ -41,6 +44,20 @@ def security(request: HouseRequest) -> HttpResponse:
         "current_session": request.session.session_key,
         "sign_ins": list(SignIn.objects.filter(user=user).order_by("-at")[:SIGN_INS_SHOWN]),
     })
+
+
+@personal
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def set_password(request: HouseRequest) -> HttpResponseBase:
+    """Set a first password after a proof, which allauth does not ask for: a password is one more way in, for ever."""
+    if not is_confirmed(request):
+        if request.method == "POST":  # what was typed must not wait in the session until the proof is given
+            messages.info(request, _("Confirm that it is you, then type the password again. Nothing was changed."))
+            return redirect("account_set_password")
+        raise ReauthenticationRequired
+    answer: HttpResponseBase = allauth_views.password_set(request)
+    return answer
 
 
 @personal

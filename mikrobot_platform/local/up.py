@@ -19,6 +19,7 @@ from mikrobot_platform.local.state import OnlyOne, State
 from mikrobot_platform.local.steps import Steps
 from mikrobot_platform.local.supervisor import Stopped, Supervisor
 
+PATIENCE_WITH_WORKERS_S = 15.0
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Doors first, so that nothing new comes in; then those who work; the databases last.
 STOP_ORDER = (("beat", "web"), ("worker-rest", "worker-signals"), ("redis",), ("postgresql",))
@@ -85,8 +86,8 @@ class Up:
         1. The web's port is taken before anything is started, so that a taken one is said at once.
         2. Django is imported, and PostgreSQL and Redis start, all at the same time.
         3. Roles, migrations, files for the browser, demo world.
-        4. The web, until its health page says ready; then workers and beat, and the address is printed. They come
-           second because each of them imports everything, and a person waits for the page."""
+        4. The web, until its health page says ready; then workers and beat, until all have given a sign of life
+           or a while has passed; then the address is printed."""
         if supervisor.took_over:
             self._steps.say("  The last run was killed; what it left behind has ended.")
         sockets = ports.reserve_web(self._port)
@@ -129,8 +130,20 @@ class Up:
                 if not problem.details:
                     problem.details = f"/health/ready answered: {self._health}"
                 raise
-        for program in services.behind_the_web(here.environment, self._data):
-            supervisor.start(program)
+        with self._steps.step("workers, beat") as step:
+            for program in services.behind_the_web(here.environment, self._data):
+                supervisor.start(program)
+            if not self._all_answer(supervisor):
+                step.note("not all have answered yet; `manage.py doctor` says who")
+
+    def _all_answer(self, supervisor: Supervisor) -> bool:
+        """Wait a while for the first signs of life; whoever is late or dies is looked after by the supervisor."""
+        deadline = time.monotonic() + PATIENCE_WITH_WORKERS_S
+        while time.monotonic() < deadline:
+            supervisor.pause(0.1)
+            if self._is_healthy() and '"degraded"' not in self._health:
+                return True
+        return False
 
     @property
     def _address(self) -> str:
