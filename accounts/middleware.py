@@ -50,9 +50,12 @@ class TenantMiddleware:
             return self.get_response(request)
         with ExitStack() as stack:
             self._begin(stack, house)
+            is_somebodys = _is_somebodys(house)
             response = self.get_response(request)
             if response.status_code >= 500:
                 transaction.set_rollback(True)
+        if is_somebodys:  # the way back, after signing out, must not show it
+            response.setdefault("Cache-Control", "private, no-store")
         history.remember_device(request, response)
         return response
 
@@ -111,6 +114,10 @@ class TenantMiddleware:
         if request.method in SAFE_METHODS or caller is None or caller.can_change or access.is_personal(view):
             return None
         raise PermissionDenied(_("Your role only allows looking. Nothing was changed."))
+
+
+def _is_somebodys(request: HouseRequest) -> bool:
+    return request.caller is not None or request.user.is_authenticated
 
 
 def _is_between(request: HttpRequest) -> bool:

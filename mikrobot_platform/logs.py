@@ -14,10 +14,12 @@ from django.conf import settings
 from mikrobot_platform.db import scope
 from mikrobot_platform.kernel.trace import trace_id
 
-_SECRET_NAME = re.compile(r"pass(word|wd)?|secret|token|credential|authorization|cookie|api_?key|private|otp", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"pass(word|wd)?|secret|token|credential|authorization|cookie|api_?key|private|otp", re.IGNORECASE
+)
 _SECRET_TEXT = re.compile(
     r"(mk_[0-9A-Za-z]{20,}_[0-9A-Za-z]+)_[0-9A-Za-z_-]+"  # our API keys
-    r"|(://[^:/@\s]+):[^@\s]+@"  # passwords in URLs
+    r"|(://[^:/@\s]*):[^@\s]+@"  # passwords in URLs; Redis's have no user
     r"|((?:Bearer|Basic)\s+)\S+"
     r"|(/(?:invitation|confirm-email|password/reset/key)/)[^/\s]+",  # links that open something
     re.IGNORECASE,

@@ -120,7 +120,7 @@ CACHES = {
         "KEY_PREFIX": "mikrobot",
     }
 }
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_ENGINE = "accounts.auth.sessions"  # rows with copies in the cache
 # The tests' client plants bare keys (force_login); test_sessions.py switches the signature on to prove it.
 SESSION_COOKIE_SIGNED = MODE != "test"
 SESSION_COOKIE_AGE = int(timedelta(days=14).total_seconds())

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import smtplib
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
@@ -20,6 +22,10 @@ from accounts.models import SignIn, User
 from accounts.platform_box import platform_decrypt, platform_encrypt
 
 log = logging.getLogger(__name__)
+
+
+def _at_our_address(url: str) -> str:
+    return str(settings.SITE_URL + urlunsplit(("", "", *urlsplit(url)[2:])))
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -55,9 +61,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return sorted(methods, key=lambda one: one["id"] != "mfa_reauthenticate:webauthn")
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send, or say on the page that it could not be sent; the step itself stays done and can be repeated."""
+        """Send, or say on the page that it could not be sent; the step itself stays done and can be repeated.
+
+        Links lead to the site's own address, whatever host or port the request claimed to have come to.
+        """
+        ours = {name: _at_our_address(value) if name.endswith("_url") else value for name, value in context.items()}
         try:
-            super().send_mail(template_prefix, email, context)
+            super().send_mail(template_prefix, email, {**ours, "site_url": settings.SITE_URL})
         except (OSError, smtplib.SMTPException):
             log.exception("e-mail could not be sent", extra={"template": template_prefix})
             if self.request is not None:

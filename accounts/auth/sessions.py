@@ -1,11 +1,23 @@
-"""The session cookie: the key that the database knows, signed, so that a copy of the database opens nobody's session."""
+"""Sessions: a cookie signed so that a copy of the database opens none of them, and an end that is final."""
 
 from __future__ import annotations
 
+import logging
+from functools import partial
+from typing import Any
+
 from django.conf import settings
+from django.contrib.sessions.backends import cached_db
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core import signing
+from django.core.cache import cache
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from redis.exceptions import RedisError
+
+from mikrobot_platform.db import scope as scopes
+
+log = logging.getLogger(__name__)
 
 _signer = signing.Signer(salt="accounts.session")
 
@@ -30,3 +42,30 @@ class SignedSessionMiddleware(SessionMiddleware):
             signed = _signer.sign(cookie.value)
             cookie.set(settings.SESSION_COOKIE_NAME, signed, signed)  # its attributes stay
         return response
+
+
+class SessionStore(cached_db.SessionStore):
+    """Django's rows with copies in the cache, where a session that was ended cannot come back from such a copy.
+
+    The row goes when the deed that ended the session commits; until then, and for a blink after, another request of the
+    same session may put a copy back. So the end is written down for as long as any copy could live.
+    """
+
+    def load(self) -> dict[str, Any]:
+        try:
+            if self.session_key and cache.get(_ended(self.session_key)):
+                return {}
+        except RedisError:  # as in Django's own: without a cache the row decides
+            log.warning("the cache is not reachable; sessions are read from their rows")
+        return super().load()
+
+    def delete(self, session_key: str | None = None) -> None:
+        key = session_key or self.session_key
+        super().delete(session_key)
+        if key:
+            end = partial(cache.set, _ended(key), 1, settings.SESSION_COOKIE_AGE)
+            transaction.on_commit(end, using=scopes.current().alias, robust=True)
+
+
+def _ended(key: str) -> str:
+    return f"session-ended:{key}"

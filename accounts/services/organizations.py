@@ -13,12 +13,23 @@ from accounts.tenancy import atomic, tenant_scope
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.kernel.events import EventName
 
+# Persian words and joined emoji are written with these; everything else that is invisible is refused.
+_JOINERS = dict.fromkeys(map(ord, "\u200c\u200d"))
+
+
+def is_plain(name: str) -> bool:
+    """Tell whether a name shows as what it is: visible, in its own direction, and no link in every letter."""
+    visible = name.translate(_JOINERS).strip()
+    return bool(visible) and visible.isprintable() and "://" not in name
+
 
 def clean_name(text: str) -> str:
     """Return the name as it will be shown, or refuse it."""
     name = " ".join(text.split())
-    if not 1 <= len(name) <= 120 or not name.isprintable():
+    if not 1 <= len(name) <= 120:
         raise Refused("name_invalid", _("A name has 1 to 120 characters."))
+    if not is_plain(name):
+        raise Refused("name_invalid", _("A name has no invisible characters and no web address in it."))
     return name
 
 

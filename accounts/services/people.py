@@ -13,6 +13,7 @@ from accounts import audit
 from accounts.access import Caller, Refused
 from accounts.models import Acknowledgement, User
 from accounts.models.people import Currency, Experience, known_time_zone
+from accounts.services.organizations import clean_name
 
 VERSIONS = {
     Acknowledgement.Document.TERMS.value: settings.TERMS_VERSION,
@@ -53,7 +54,7 @@ def update_profile(
         raise Refused("choice_invalid", _("Choose one of the offered values."))
     if experience and experience not in Experience.values:
         raise Refused("choice_invalid", _("Choose one of the offered values."))
-    user.name = " ".join(name.split())[:120]
+    user.name = clean_name(name) if name.strip() else ""
     user.time_zone, user.currency, user.experience, user.language = time_zone, currency, experience, language
     user.save(update_fields=["name", "time_zone", "currency", "experience", "language"])
     return user

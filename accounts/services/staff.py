@@ -7,15 +7,12 @@ changed anything: asked a second time, it changes nothing and writes nothing.
 from __future__ import annotations
 
 from functools import partial
-from importlib import import_module
-from typing import Any
 from uuid import UUID
 
 from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -172,13 +169,9 @@ def _locked_customer(user: User) -> User:
 
 
 def _end_sessions(user: User) -> int:
-    store: Any = import_module(settings.SESSION_ENGINE).SessionStore
     found = list(UserSession.objects.filter(user=user))
     for session in found:
         session.end()
-        # The cached copy is dropped again after the commit: a request that read the row in between had put it back.
-        drop = partial(store().delete, session.session_key)
-        transaction.on_commit(drop, using=scopes.current().alias, robust=True)
     return len(found)
 
 

@@ -1,7 +1,7 @@
 """E-mails in two forms from one text: the HTML twin is made from the plain text, so the two never disagree.
 
-In the text, a line that ends with a colon, followed by a line that is an address alone, is a button; a line "--" begins
-the part that says who sends this and why.
+In the text, a line that ends with a colon, followed by a line that is an address of ours alone, is a button; a line "--"
+begins the part that says who sends this and why.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from django import template
+from django.conf import settings
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
@@ -34,7 +35,7 @@ def twin(text: str) -> SafeString:
 
 def _paragraph(text: str) -> SafeString:
     lines = [line.strip() for line in text.split("\n")]
-    if len(lines) >= 2 and lines[-2].endswith(":") and _ADDRESS.fullmatch(lines[-1]):
+    if len(lines) >= 2 and lines[-2].endswith(":") and _ADDRESS.fullmatch(lines[-1]) and _is_ours(lines[-1]):
         label, address = lines[-2].rstrip(":"), lines[-1]
         before = format_html("<p>{}</p>", _lines(lines[:-2])) if lines[:-2] else _NOTHING
         shape = '{}<p><a class="button" href="{}">{}</a><br><span class="dim">{}</span></p>'
@@ -47,9 +48,12 @@ def _lines(lines: list[str]) -> SafeString:
 
 
 def _linked(line: str) -> SafeString:
-    """Escape the line; an address in it becomes a link."""
+    """Escape the line; an address of ours in it becomes a link, one that somebody typed stays text."""
     parts = _ADDRESS.split(line)  # text, address, text, ...
     return format_html_join(
-        "", "{}", ((format_html('<a href="{}">{}</a>', part, part) if number % 2 else part,)
-                   for number, part in enumerate(parts))
+        "", "{}", ((format_html('<a href="{}">{}</a>', part, part) if _is_ours(part) else part,) for part in parts)
     )
+
+
+def _is_ours(text: str) -> bool:
+    return text.startswith(f"{settings.SITE_URL}/")

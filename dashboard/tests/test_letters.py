@@ -33,13 +33,13 @@ def context() -> dict[str, object]:
         "person": person,
         "key": {"name": "k"},
         "organization": organization,
-        "link": "http://localhost/link/",
-        "site_url": "http://localhost",
+        "link": f"{settings.SITE_URL}/link/",
+        "site_url": settings.SITE_URL,
         "role": "Viewer",
-        "activate_url": "http://localhost/confirm/",
-        "password_reset_url": "http://localhost/reset/",
+        "activate_url": f"{settings.SITE_URL}/confirm/",
+        "password_reset_url": f"{settings.SITE_URL}/reset/",
         "time_zone": "UTC",
-        "signup_url": "http://localhost/signup/",
+        "signup_url": f"{settings.SITE_URL}/signup/",
         "ip": "203.0.113.9",
         "user_agent": "Mozilla",
         "timestamp": timezone.now(),
@@ -81,7 +81,15 @@ def test_a_letter_about_the_organization_is_whole(name: str) -> None:
 
 
 def test_a_twin_escapes_what_a_person_typed_and_makes_its_link_a_button() -> None:
-    html = twin('Hello <script>alert("x")</script>\n\nOpen it:\nhttp://localhost/?a=1&b=2\n\n--\nBecause <you> asked.')
+    link = f"{settings.SITE_URL}/?a=1&b=2"
+    html = twin(f'Hello <script>alert("x")</script>\n\nOpen it:\n{link}\n\n--\nBecause <you> asked.')
     assert "<script>" not in html
-    assert '<a class="button" href="http://localhost/?a=1&amp;b=2">Open it</a>' in html
+    assert f'<a class="button" href="{settings.SITE_URL}/?a=1&amp;b=2">Open it</a>' in html
     assert "Because &lt;you&gt; asked." in html
+
+
+def test_what_somebody_typed_is_no_link_of_ours() -> None:
+    """A name is in every invitation; it must not become a button that leads elsewhere."""
+    host = settings.SITE_URL + ".example"
+    for text in ("Locked. Unlock it here:\nhttps://elsewhere.example/", f"Go to {host}/ now", "See https://a.example/x"):
+        assert "href" not in twin(text)

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from accounts.tests.people import PASSWORD, client_for, make_user
+from accounts.tests.people import PASSWORD, client_for, make_organization, make_user
 
 NEW_PASSWORD = "staple of a wrong battery"
 
@@ -54,3 +54,13 @@ def test_a_first_password_asks_for_a_proof(user: User) -> None:
     assert NEW_PASSWORD not in str(dict(client.session))
     assert "reauthenticate" in client.get(reverse("account_set_password"))["Location"]
     assert Client().get(reverse("account_set_password"))["Location"].startswith(reverse("account_login"))
+
+
+def test_no_browser_keeps_a_page_for_the_next_at_the_desk() -> None:
+    """After signing out, the way back shows what the browser kept."""
+    owner = make_user("owner")
+    make_organization(owner)
+    client = client_for(owner)
+    for path in ("home", "team", "audit_trail", "audit_download", "security", "account_email", "api-members"):
+        assert "no-store" in client.get(reverse(path))["Cache-Control"], path
+    assert not Client().get(reverse("landing")).has_header("Cache-Control")
