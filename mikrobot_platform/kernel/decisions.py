@@ -47,6 +47,10 @@ class Code(StrEnum):
     LONE_SURROGATE = "input.lone_surrogate"
     CONTROL_CHARACTER = "input.control_character"
     PLACEHOLDER = "input.placeholder_left"
+    # Input that was here before, or that we failed on
+    DUPLICATE = "input.duplicate"
+    SEQUENCE_PASSED = "input.sequence_passed"
+    QUARANTINED = "input.quarantined"
     # Input that was read and does not say what its dialect says
     DIALECT_UNKNOWN = "dialect.unknown"
     DIALECT_UNSUPPORTED = "dialect.unsupported"
@@ -114,6 +118,9 @@ SENTENCES: Mapping[Code, str] = MappingProxyType(
         Code.LONE_SURROGATE: "The message contains half a character.",
         Code.CONTROL_CHARACTER: "The field {field} contains control characters.",
         Code.PLACEHOLDER: "The placeholder {placeholder} was sent as it stands: the alert was not filled in.",
+        Code.DUPLICATE: "The same message was here before; it was not acted on again.",
+        Code.SEQUENCE_PASSED: "Its number {sequence} was passed: {last} came before it. It was not acted on.",
+        Code.QUARANTINED: "This could not be handled because of a fault of ours ({problem}). It is kept.",
         Code.DIALECT_UNKNOWN: "The message is in none of the forms that {dialect} understands.",
         Code.DIALECT_UNSUPPORTED: "This is {form}: {reason}.",
         Code.CONNECTION_TEST: "This is a connection test, not a signal. The connection works.",

@@ -19,6 +19,7 @@ import json
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from enum import Enum
 from typing import Protocol
 
 from mikrobot_platform.kernel.decisions import Code, Refusal, unreadable
@@ -120,8 +121,8 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def plain(value: object, *, as_written: bool = True) -> object:
-    """Turn a draft into JSON values: figures as exact text, times as ISO, clock stamps as they were written.
+def plain(value: object, *, as_written: bool = True) -> object:  # noqa: PLR0911 - one line a kind of value
+    """Turn a draft, rules or facts into JSON values: figures as exact text, times as ISO, stamps as they were written.
 
     Not `as_written`, 171.10 and 171.1 are the same.
     """
@@ -134,6 +135,10 @@ def plain(value: object, *, as_written: bool = True) -> object:
             return format(value if as_written else value.normalize(), "f")
         case datetime():
             return value.isoformat()
+        case Enum():
+            return value.value
+        case frozenset():
+            return sorted(str(item) for item in value)
         case tuple():
             return [plain(item, as_written=as_written) for item in value]
         case _:
