@@ -1,0 +1,47 @@
+"""Sources and deliveries for the tests of the ledger: every test has a source of its own."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from trading.ledger import ledger_of
+from trading.models import RawSignal, Signal, SignalEvent, Source
+from trading.pipeline import Delivery
+
+NOW = datetime(2025, 8, 4, 8, 28, 20, tzinfo=UTC)
+
+
+def make_source(organization_id: UUID, kind: str = "rest", **fields: Any) -> Source:
+    """Make a source, committed whatever transaction the caller has open: the ledger looks from another one."""
+    row = Source(organization_id=organization_id, name=f"Source {uuid4().hex[:8]}", kind=kind, **fields)
+    with ledger_of(organization_id):
+        row.save()
+    return row
+
+
+def rest(symbol: str = "EURUSD", side: str = "buy", **fields: Any) -> Delivery:
+    """Write one REST signal; without an `id` it is known by what it says."""
+    return Delivery(body=json.dumps({"action": "open", "symbol": symbol, "side": side, **fields}).encode())
+
+
+def rows(source: Source) -> tuple[list[RawSignal], list[Signal]]:
+    """Return everything that a source has in the ledger, oldest first."""
+    with ledger_of(source.organization_id):
+        return (
+            list(RawSignal.objects.filter(source_id=source.pk).order_by("pk")),
+            list(Signal.objects.filter(source_id=source.pk).order_by("pk")),
+        )
+
+
+def events(source: Source) -> list[SignalEvent]:
+    """Return the timeline of a source."""
+    raws, _signals = rows(source)
+    with ledger_of(source.organization_id):
+        return list(SignalEvent.objects.filter(raw_id__in=[raw.pk for raw in raws]).order_by("pk"))
+
+
+def kinds(source: Source) -> list[str]:
+    return [event.kind for event in events(source)]
