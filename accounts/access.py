@@ -1,4 +1,4 @@
-"""Who may do what: one matrix. Services ask `caller.require`, pages ask `caller.may`, the middleware stops viewers early."""
+"""Who may do what: one matrix. Services ask `require`, pages ask `may`, the middleware stops viewers early."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Caller:
             return
         if self.organization.is_suspended:
             raise Refused("organization_suspended", _("This organization is suspended; nothing can be changed."))
-        raise Refused("not_allowed", _("Your role does not allow this. Ask the organization's owner."))
+        raise Refused("not_allowed", _("Your role does not allow this. Ask the organization’s owner."))
 
     def member(self) -> Membership:
         """Return the person behind the call; keys have none."""

@@ -16,7 +16,7 @@ from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
 from typing import IO, Any
 from uuid import UUID
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from django.apps import apps
 from django.contrib.postgres.fields import ArrayField
@@ -95,10 +95,18 @@ def write(target: IO[bytes]) -> None:
             files[f"{label}.json"] = _write_json(zipped, f"{label}.json", _rows(model, kept))
         files["audit.json"] = _write_json(zipped, "audit.json", _trail())
         files["audit.csv"] = _write_csv(zipped, "audit.csv", audit_chain.rows_for_download())
-        listing = "\n".join(f"{name:40} {count:>9} rows" for name, count in files.items())
+        listing = "\n".join(f"{name:40} {count:>9} {'row' if count == 1 else 'rows'}" for name, count in files.items())
         at = f"{timezone.now():%Y-%m-%d %H:%M} UTC"
         text = README.format(name=organization.name, at=at, files=listing, left_out="\n".join(left_out))
-        zipped.writestr("README.txt", text)
+        zipped.writestr(_entry("README.txt"), text)
+
+
+def _entry(name: str) -> ZipInfo:
+    """Name a file of the zip, dated in UTC like everything in it; a bare name would be dated 1980."""
+    entry = ZipInfo(name, timezone.now().timetuple()[:6])
+    entry.compress_type = ZIP_DEFLATED
+    entry.external_attr = 0o600 << 16  # a bare ZipInfo would unpack into files that nobody may read
+    return entry
 
 
 def _row(row: models.Model, model: type[models.Model]) -> dict[str, object]:
@@ -130,7 +138,7 @@ def _trail() -> Iterator[dict[str, object]]:
 
 def _write_json(zipped: ZipFile, name: str, rows: Iterable[dict[str, object]]) -> int:
     count = 0
-    with zipped.open(name, "w", force_zip64=True) as file:
+    with zipped.open(_entry(name), "w", force_zip64=True) as file:
         for row in rows:
             file.write(b",\n" if count else b"[\n")
             file.write(json.dumps(row, default=plain, ensure_ascii=False).encode())
@@ -141,7 +149,7 @@ def _write_json(zipped: ZipFile, name: str, rows: Iterable[dict[str, object]]) -
 
 def _write_csv(zipped: ZipFile, name: str, rows: Iterable[list[str]]) -> int:
     count = -1  # the header is no row
-    with zipped.open(name, "w", force_zip64=True) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
+    with zipped.open(_entry(name), "w", force_zip64=True) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
         writer = csv.writer(text)
         for row in rows:
             writer.writerow(row)

@@ -61,9 +61,7 @@ def build(event: Event) -> None:
     """Queue the job once the news of the request is committed."""
     organization_id, export_id = event.organization_id, str(event.data["export"])
     trace = trace_id.get()
-    transaction.on_commit(
-        lambda: _queue(organization_id, export_id, trace), using=scopes.current().alias, robust=True
-    )
+    transaction.on_commit(lambda: _queue(organization_id, export_id, trace), using=scopes.current().alias, robust=True)
 
 
 def _queue(organization_id: UUID, export_id: str, trace: str = "") -> None:

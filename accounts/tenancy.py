@@ -1,7 +1,7 @@
 """Scopes: a tenant's, a person's, or a named piece of the platform that crosses tenants.
 
-Isolation holds three times: the manager refuses to answer without a scope and filters inside one, save() refuses another
-tenant's row (accounts/models/base.py), and PostgreSQL's row-level security does the same to raw SQL
+Isolation holds three times: the manager refuses to answer without a scope and filters inside one, save() refuses
+another tenant's row (accounts/models/base.py), and PostgreSQL's row-level security does the same to raw SQL
 (mikrobot_platform/db/operations.py).
 """
 
@@ -19,7 +19,7 @@ from mikrobot_platform.db.scope import NoTenant, Scope, ScopeError
 
 __all__ = ["SYSTEM_SCOPES", "NoTenant", "ScopeError", "atomic", "person_scope", "system_scope", "tenant_scope"]
 
-# Who may cross tenants, and what for. Which tables each may read or write stands in the policy of the table's migration;
+# Who may cross tenants, and what for. Which tables each may read or write stands in the policies of the migrations;
 # test_tenancy.py compares both. Adding one is a review, not a convenience.
 SYSTEM_SCOPES: dict[str, str] = {
     "outbox.relay": "find organizations with unsent news, then work in each of them",
@@ -37,9 +37,7 @@ SYSTEM_SCOPES: dict[str, str] = {
 def tenant_scope(organization_id: UUID, *, user_id: UUID | None = None) -> Iterator[None]:
     """Work as one organization. Inside a system scope this narrows it, on the same connection and transaction."""
     before = scopes.current()
-    with scopes.enter(
-        Scope(organization_id=organization_id, user_id=user_id or before.user_id, alias=before.alias)
-    ):
+    with scopes.enter(Scope(organization_id=organization_id, user_id=user_id or before.user_id, alias=before.alias)):
         yield
 
 

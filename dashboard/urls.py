@@ -51,11 +51,13 @@ urlpatterns = [
     path("accounts/<uuid:account_id>/", trading_accounts.account, name="trading_account"),
     path("accounts/<uuid:account_id>/rename/", trading_accounts.rename, name="trading_account_rename"),
     path(
-        "accounts/<uuid:account_id>/credentials/", trading_accounts.replace_credentials,
+        "accounts/<uuid:account_id>/credentials/",
+        trading_accounts.replace_credentials,
         name="trading_account_credentials",
     ),
     path(
-        "accounts/<uuid:account_id>/auto-trading/", trading_accounts.auto_trading,
+        "accounts/<uuid:account_id>/auto-trading/",
+        trading_accounts.auto_trading,
         name="trading_account_auto_trading",
     ),
     path("accounts/<uuid:account_id>/pause/", trading_accounts.pause, name="trading_account_pause"),

@@ -13,6 +13,8 @@ from mikrobot_platform.local.problem import Problem
 from mikrobot_platform.local.venv import Venv
 
 ROOT = Path(__file__).resolve().parent.parent
+# `prepare` and `migrate` name the variable that they miss, the doctor reports; these would only fail later and darker.
+NEED_SERVERS = frozenset({"bench", "createsuperuser", "dbshell", "demo", "drill", "rotate_keys", "staff_user"})
 
 
 def main(argv: list[str]) -> int:
@@ -56,7 +58,14 @@ def run(argv: list[str]) -> int:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
+    from mikrobot_platform.environment import NOTHING_CONFIGURED
+
     try:
+        if command in NEED_SERVERS and settings.MODE == NOTHING_CONFIGURED and not {"-h", "--help"} & set(argv):
+            raise Problem(
+                f"Nothing is configured, and no MikroBot runs from {settings.DATA_DIR}.",
+                "Start one with `python3 manage.py up`, name its data with DATA_DIR, or set what .env.example lists.",
+            )
         execute_from_command_line(argv)
     except ImproperlyConfigured as error:
         if settings.configured:

@@ -1,6 +1,6 @@
 """A first house to look at: three people and a paper account, marked as demo everywhere. Only on one's own machine.
 
-Nothing in it is invented: it is made by the same services that customers use, and shows no results because there are none.
+Nothing in it is invented: it is made by the same services that customers use, and shows no results: there are none.
 """
 
 from __future__ import annotations

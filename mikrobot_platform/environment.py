@@ -1,4 +1,4 @@
-"""Reads the environment for settings.py: each variable once, typed, and everything that is wrong said in one message."""
+"""Reads the environment for settings.py: each variable once, typed; everything that is wrong is said at once."""
 
 from __future__ import annotations
 

@@ -22,7 +22,6 @@ from mikrobot_platform import heartbeats, stores
 from mikrobot_platform import metrics as counted
 
 KEPT_S = 1.0
-OUTBOX_LATE_S = 60.0
 OK, DOWN, DEGRADED = "ok", "down", "degraded"
 
 
@@ -87,8 +86,8 @@ def _redis() -> dict[str, str]:
         states[name if name == heartbeats.BEAT else f"worker_{name}"] = DEGRADED if is_late else OK
     is_behind = (
         measured is None
-        or now - measured.at > OUTBOX_LATE_S
-        or measured.backlog.late_s > OUTBOX_LATE_S
+        or now - measured.at > heartbeats.OUTBOX_PATIENCE_S
+        or measured.backlog.late_s > heartbeats.OUTBOX_PATIENCE_S
         or measured.backlog.parked > 0
     )
     return {**states, "outbox": DEGRADED if is_behind else OK}

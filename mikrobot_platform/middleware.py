@@ -34,7 +34,9 @@ class TraceMiddleware:
             log.info(
                 "request",
                 extra={
-                    "method": request.method, "route": route, "status": response.status_code,
+                    "method": request.method,
+                    "route": route,
+                    "status": response.status_code,
                     "milliseconds": round(seconds * 1000, 1),
                 },
             )  # the route, not the path: paths carry invitation and reset links

@@ -1,4 +1,4 @@
-"""Every setting on one page. What differs between places comes from the environment (see .env.example); nothing else does."""
+"""Every setting on one page. What differs between places comes from the environment (.env.example), and only that."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / ".local"))).absolute()
 DEBUG = False
 SECRET_KEY = env.text("SECRET_KEY") or secrets.token_urlsafe(64)
 SECRET_KEY_FALLBACKS = env.names("SECRET_KEY_FALLBACKS")
-# Keys that wrap every organization's data key; the first is current. With MASTER_KEYS_FILE a running service sees a rotation.
+# Keys that wrap every organization's data key, the first is current; from a file a running service sees a rotation.
 MASTER_KEYS_FILE = env.values.get("MASTER_KEYS_FILE", "")
 MASTER_KEYS = env.names("MASTER_KEYS") if not MASTER_KEYS_FILE else []
 if not MASTER_KEYS and not MASTER_KEYS_FILE and MODE != NOTHING_CONFIGURED:
@@ -95,7 +95,7 @@ TEMPLATES = [
 # --- PostgreSQL: three roles, one database (accounts/tenancy.py) -----------------------------------------------------
 IS_PGBOUNCER = env.flag("DATABASE_PGBOUNCER", default=False)
 _pool_size = env.number("DATABASE_POOL_SIZE", 8, low=0, high=200)
-# A pool where threads share connections (web); Celery's prefork children keep one each (celery.py, CELERY_DB_REUSE_MAX).
+# A pool where threads share connections (web); Celery's children keep one each (celery.py, CELERY_DB_REUSE_MAX).
 _pool = {"min_size": 0, "max_size": _pool_size, "timeout": 10, "max_idle": 300} if _pool_size else False
 DATABASES = {
     "default": env.database("DATABASE_URL", {"pool": _pool}),
@@ -168,6 +168,7 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_SIGNUP_FORM_CLASS = "accounts.auth.forms.SignupDetails"
+ACCOUNT_FORMS = {"signup": "accounts.auth.signup.SignupForm"}
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
@@ -236,7 +237,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.InOrganization"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["accounts.api.parsers.JsonParser"],
     "DEFAULT_THROTTLE_CLASSES": ["accounts.api.throttles.CallerThrottle"],
     "EXCEPTION_HANDLER": "accounts.api.problems.answer",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

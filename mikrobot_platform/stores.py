@@ -24,14 +24,17 @@ def postgres(alias: str) -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
     """Open one transaction of the role behind `alias` on a connection of its own; it sees no tenant's rows."""
     known: dict[str, Any] = settings.DATABASES[alias]
     options = {name: value for name, value in known.get("OPTIONS", {}).items() if name != "pool"}
-    with psycopg.connect(
-        dbname=known["NAME"],
-        user=known["USER"],
-        password=known["PASSWORD"],
-        host=known["HOST"],
-        port=known["PORT"] or None,
-        **{**options, "connect_timeout": PATIENCE_S, "tcp_user_timeout": PATIENCE_S * 1000},
-    ) as connection, connection.cursor() as cursor:
+    with (
+        psycopg.connect(
+            dbname=known["NAME"],
+            user=known["USER"],
+            password=known["PASSWORD"],
+            host=known["HOST"],
+            port=known["PORT"] or None,
+            **{**options, "connect_timeout": PATIENCE_S, "tcp_user_timeout": PATIENCE_S * 1000},
+        ) as connection,
+        connection.cursor() as cursor,
+    ):
         cursor.execute("select set_config('statement_timeout', %s, true)", [f"{PATIENCE_S}s"])
         yield cursor
 

@@ -20,4 +20,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
 handler400 = "dashboard.views.errors.bad_request"
 handler403 = "dashboard.views.errors.forbidden"
 handler404 = "dashboard.views.errors.not_found"
+handler429 = "dashboard.views.errors.too_many"  # allauth asks for it
 handler500 = "dashboard.views.errors.server_error"

@@ -1,7 +1,7 @@
-"""Who hears about it. Today: e-mails to people; the integrations issue adds channels, plans and preferences.
+"""Who hears about it. Today: e-mails to people.
 
-These are outbox subscribers: they run in the organization's scope and may run twice after a crash, so an e-mail may rarely
-arrive twice and is never lost.
+These are outbox subscribers: they run in the organization's scope and may run twice after a crash, so an e-mail may
+rarely arrive twice and is never lost.
 """
 
 from __future__ import annotations
@@ -91,9 +91,7 @@ def organization_reopened(event: Event) -> None:
 
 
 def export_ready(event: Event) -> None:
-    row = (
-        DataExport.objects.select_related("requested_by__user").filter(pk=UUID(str(event.data["export"]))).first()
-    )
+    row = DataExport.objects.select_related("requested_by__user").filter(pk=UUID(str(event.data["export"]))).first()
     if row is not None and row.state == DataExport.State.READY and row.requested_by is not None:
         link = settings.SITE_URL + reverse("organization")
         send("export_ready", row.requested_by.user, organization=_organization(event), export=row, link=link)

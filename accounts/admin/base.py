@@ -297,6 +297,7 @@ class RecordAdmin(ModelAdmin):
             "deed": deed,
             "form": form,
             "title": deed.label,
+            "heading": self.heading(row),
             "back": record_url(row),
             "is_second_ask": isinstance(form, SecondAskForm),
             "is_open": deed.is_open(row),

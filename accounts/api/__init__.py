@@ -1,1 +1,1 @@
-"""REST doors of this room; the lists that the integrations issue widens."""
+"""REST doors of this room."""

@@ -52,8 +52,13 @@ class MembersView(APIView):
         return Response(
             {
                 "results": [
-                    {"id": row.pk, "email": row.user.email, "name": row.user.name, "role": row.role,
-                     "joined_at": row.joined_at}
+                    {
+                        "id": row.pk,
+                        "email": row.user.email,
+                        "name": row.user.name,
+                        "role": row.role,
+                        "joined_at": row.joined_at,
+                    }
                     for row in rows
                 ]
             }
@@ -72,7 +77,9 @@ class DraftSerializer(serializers.Serializer[trading_accounts.AccountDraft]):
     phase = serializers.CharField(max_length=16, required=False, default="")
     size = serializers.DecimalField(max_digits=20, decimal_places=8, required=False, allow_null=True, default=None)
     credentials = serializers.DictField(
-        child=serializers.CharField(max_length=trading_accounts.MAX_CREDENTIAL_LENGTH), required=False, write_only=True,
+        child=serializers.CharField(max_length=trading_accounts.MAX_CREDENTIAL_LENGTH),
+        required=False,
+        write_only=True,
         default=dict,
     )
 
@@ -80,11 +87,21 @@ class DraftSerializer(serializers.Serializer[trading_accounts.AccountDraft]):
 def account_json(row: TradingAccount) -> dict[str, Any]:
     """Show an account; of its credentials only since when there are any."""
     return {
-        "id": row.pk, "name": row.name, "venue": row.venue, "kind": row.kind, "currency": row.currency,
-        "firm": row.firm, "program": row.program, "phase": row.phase,
+        "id": row.pk,
+        "name": row.name,
+        "venue": row.venue,
+        "kind": row.kind,
+        "currency": row.currency,
+        "firm": row.firm,
+        "program": row.program,
+        "phase": row.phase,
         "size": None if row.size is None else format(row.size.normalize(), "f"),
-        "status": row.status, "status_reason": row.status_reason, "status_at": row.status_at,
-        "is_auto_trading": row.is_auto_trading, "credentials_at": row.credentials_at, "created_at": row.created_at,
+        "status": row.status,
+        "status_reason": row.status_reason,
+        "status_at": row.status_at,
+        "is_auto_trading": row.is_auto_trading,
+        "credentials_at": row.credentials_at,
+        "created_at": row.created_at,
     }
 
 
@@ -136,8 +153,14 @@ class AuditView(APIView):
             {
                 "results": [
                     {
-                        "sequence": row.sequence, "at": row.at, "actor_kind": row.actor_kind, "actor_id": row.actor_id,
-                        "action": row.action, "subject": row.subject, "data": row.data, "address": row.address,
+                        "sequence": row.sequence,
+                        "at": row.at,
+                        "actor_kind": row.actor_kind,
+                        "actor_id": row.actor_id,
+                        "action": row.action,
+                        "subject": row.subject,
+                        "data": row.data,
+                        "address": row.address,
                         "hash": bytes(row.hash or b"").hex(),
                     }
                     for row in page

@@ -14,12 +14,16 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
+from django.db import connections
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.auth import address, history
 from accounts.models import SignIn, User
 from accounts.platform_box import platform_decrypt, platform_encrypt
+from mikrobot_platform.db import scope as scopes
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +35,20 @@ def _at_our_address(url: str) -> str:
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Accounts: e-mail addresses in lower case, a sign-in history, mail that cannot break a page."""
 
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": _lazy("The e-mail address or the password is not right."),
+    }
+
     def get_client_ip(self, request: HttpRequest) -> str:
         return address.of(request) or "0.0.0.0"  # noqa: S104  (a unix socket has no address; allauth's column wants one)
 
     def clean_email(self, email: str) -> str:
-        return str(super().clean_email(email)).lower()
+        """Store lower case; forms about one address wait for each other, so that a second sign-up finds the first."""
+        cleaned = str(super().clean_email(email)).lower()
+        with connections[scopes.current().alias].cursor() as cursor:
+            cursor.execute("select pg_advisory_xact_lock(hashtextextended('mikrobot.email:' || %s, 0))", [cleaned])
+        return cleaned
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         try:
@@ -59,6 +72,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             for one in super().get_reauthentication_methods(user)
         ]
         return sorted(methods, key=lambda one: one["id"] != "mfa_reauthenticate:webauthn")
+
+    def send_notification_mail(
+        self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
+    ) -> None:
+        """Tell of a change to somebody's sign-in, with its moment in that person's zone."""
+        with timezone.override(user.time_zone):
+            super().send_notification_mail(template_prefix, user, context, email)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send, or say on the page that it could not be sent; the step itself stays done and can be repeated.

@@ -31,7 +31,9 @@ class SignupDetails(forms.Form):
 
     name = forms.CharField(label=_("Your name"), max_length=120, widget=forms.TextInput({"autocomplete": "name"}))
     organization = forms.CharField(
-        label=_("Organization"), max_length=120, required=False,
+        label=_("Organization"),
+        max_length=120,
+        required=False,
         help_text=_("Your firm or team. Leave empty when you trade for yourself."),
         widget=forms.TextInput({"autocomplete": "organization"}),
     )

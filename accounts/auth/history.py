@@ -28,7 +28,10 @@ from mikrobot_platform.db import scope as scopes
 
 DEVICE_AGE_S = 400 * 24 * 3600  # browsers cap cookies at 400 days
 _METHODS = {
-    "password": "password", "totp": "authenticator code", "recovery_codes": "recovery code", "webauthn": "passkey",
+    "password": "password",
+    "totp": "authenticator code",
+    "recovery_codes": "recovery code",
+    "webauthn": "passkey",
     "password_reset": "password reset",
 }
 
@@ -42,8 +45,12 @@ def note_success(request: HttpRequest, user: User) -> None:
     seen = SignIn.objects.filter(user=user, outcome=SignIn.Outcome.SUCCESS)
     is_first, is_known = not seen.exists(), seen.filter(device=device).exists()
     row = SignIn.objects.create(
-        user=user, outcome=SignIn.Outcome.SUCCESS, method=_method(request, user), address=address.of(request),
-        client=_client(request), device=device,
+        user=user,
+        outcome=SignIn.Outcome.SUCCESS,
+        method=_method(request, user),
+        address=address.of(request),
+        client=_client(request),
+        device=device,
     )
     request.device_token = token  # type: ignore[attr-defined]
     note_in_trails(user, "person.signed_in", method=row.method, new_device=not is_known)
@@ -65,7 +72,11 @@ def remember_device(request: HttpRequest, response: HttpResponse) -> None:
     token = getattr(request, "device_token", None)
     if token:
         response.set_cookie(
-            settings.DEVICE_COOKIE_NAME, token, max_age=DEVICE_AGE_S, secure=settings.IS_HTTPS, httponly=True,
+            settings.DEVICE_COOKIE_NAME,
+            token,
+            max_age=DEVICE_AGE_S,
+            secure=settings.IS_HTTPS,
+            httponly=True,
             samesite="Lax",
         )
 
@@ -73,7 +84,7 @@ def remember_device(request: HttpRequest, response: HttpResponse) -> None:
 def note_in_trails(user: User, action: str, **data: object) -> None:
     """Write a person's security event into the trail of every organization they belong to.
 
-    The organization in scope gets it in this transaction, the others right after it commits: a transaction belongs to one.
+    The organization in scope gets it in this transaction, the others right after its commit.
     """
     who = audit.Actor(kind="user", id=str(user.pk), address=audit.actor().address, reason=audit.actor().reason)
     here = scopes.current().organization_id
@@ -121,7 +132,10 @@ def _on_sign_in(request: HttpRequest, user: User, **_: Any) -> None:
 
 def _on_mfa_failure(request: HttpRequest, user: User, **_: Any) -> None:
     SignIn.objects.create(
-        user=user, outcome=SignIn.Outcome.FAILED, method="second factor", address=address.of(request),
+        user=user,
+        outcome=SignIn.Outcome.FAILED,
+        method="second factor",
+        address=address.of(request),
         client=_client(request),
     )
 

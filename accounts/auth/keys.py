@@ -1,4 +1,4 @@
-"""API keys: mk_<organization>_<prefix>_<secret>. The organization in the key lets row-level security guard the look-up too."""
+"""API keys: mk_<organization>_<prefix>_<secret>. The first part lets row-level security guard the look-up too."""
 
 from __future__ import annotations
 

@@ -1,17 +1,17 @@
 """The house: people, organizations, keys, accounts, the vault, the audit trail, the outbox; each table with its policy."""
 
+from decimal import Decimal
+
 import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.text
 import django.utils.timezone
-import mikrobot_platform.db.ids
-from decimal import Decimal
 from django.conf import settings
 from django.db import migrations, models
 
+import mikrobot_platform.db.ids
 from mikrobot_platform.db.operations import USER, shared_table, tenant_reference, tenant_table
-
 
 CHAIN = """
 -- One lock per organization orders its audit chain and its outbox; a single key for both, so that they cannot deadlock.
@@ -85,7 +85,8 @@ DROP FUNCTION accounts_outbox_order();
 
 TENANTS = [
     tenant_table(
-        "accounts_organization", key="id",
+        "accounts_organization",
+        key="id",
         read=["outbox.relay", "organization.sweep", "vault.rotate", "audit.verify", "doctor", "staff"],
         also_seen=f"id IN (SELECT organization_id FROM accounts_membership WHERE user_id = {USER})",
     ),
@@ -116,314 +117,685 @@ TENANTS = [
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('id', models.UUIDField(default=mikrobot_platform.db.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('email', models.EmailField(max_length=254, unique=True, verbose_name='e-mail address')),
-                ('name', models.CharField(blank=True, max_length=120, verbose_name='name')),
-                ('time_zone', models.CharField(default='UTC', max_length=64, verbose_name='time zone')),
-                ('language', models.CharField(default='en', max_length=8, verbose_name='language')),
-                ('currency', models.CharField(choices=[('USD', 'USD'), ('EUR', 'EUR'), ('GBP', 'GBP'), ('CHF', 'CHF'), ('JPY', 'JPY'), ('AUD', 'AUD'), ('CAD', 'CAD')], default='USD', help_text='Totals over several accounts are shown in it.', max_length=3, verbose_name='account currency')),
-                ('experience', models.CharField(blank=True, choices=[('new', 'New to trading'), ('some', 'One to three years'), ('seasoned', 'More than three years'), ('professional', 'Professional')], max_length=16, verbose_name='trading experience')),
-                ('is_active', models.BooleanField(default=True)),
-                ('is_staff', models.BooleanField(default=False)),
-                ('date_joined', models.DateTimeField(default=django.utils.timezone.now)),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=mikrobot_platform.db.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("email", models.EmailField(max_length=254, unique=True, verbose_name="e-mail address")),
+                ("name", models.CharField(blank=True, max_length=120, verbose_name="name")),
+                ("time_zone", models.CharField(default="UTC", max_length=64, verbose_name="time zone")),
+                ("language", models.CharField(default="en", max_length=8, verbose_name="language")),
+                (
+                    "currency",
+                    models.CharField(
+                        choices=[
+                            ("USD", "USD"),
+                            ("EUR", "EUR"),
+                            ("GBP", "GBP"),
+                            ("CHF", "CHF"),
+                            ("JPY", "JPY"),
+                            ("AUD", "AUD"),
+                            ("CAD", "CAD"),
+                        ],
+                        default="USD",
+                        help_text="Totals over several accounts are shown in it.",
+                        max_length=3,
+                        verbose_name="account currency",
+                    ),
+                ),
+                (
+                    "experience",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("new", "New to trading"),
+                            ("some", "One to three years"),
+                            ("seasoned", "More than three years"),
+                            ("professional", "Professional"),
+                        ],
+                        max_length=16,
+                        verbose_name="trading experience",
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True)),
+                ("is_staff", models.BooleanField(default=False)),
+                ("date_joined", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('organization_id', models.UUIDField(editable=False)),
-                ('sequence', models.BigIntegerField(editable=False, null=True)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('actor_kind', models.CharField(max_length=10)),
-                ('actor_id', models.CharField(blank=True, max_length=60)),
-                ('action', models.CharField(max_length=60)),
-                ('subject', models.CharField(blank=True, max_length=100)),
-                ('data', models.JSONField(default=dict)),
-                ('address', models.GenericIPAddressField(null=True)),
-                ('trace_id', models.CharField(blank=True, max_length=32)),
-                ('previous', models.BinaryField(max_length=32, null=True)),
-                ('hash', models.BinaryField(max_length=32, null=True)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("organization_id", models.UUIDField(editable=False)),
+                ("sequence", models.BigIntegerField(editable=False, null=True)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("actor_kind", models.CharField(max_length=10)),
+                ("actor_id", models.CharField(blank=True, max_length=60)),
+                ("action", models.CharField(max_length=60)),
+                ("subject", models.CharField(blank=True, max_length=100)),
+                ("data", models.JSONField(default=dict)),
+                ("address", models.GenericIPAddressField(null=True)),
+                ("trace_id", models.CharField(blank=True, max_length=32)),
+                ("previous", models.BinaryField(max_length=32, null=True)),
+                ("hash", models.BinaryField(max_length=32, null=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('organization_id', 'sequence'), name='accounts_auditentry_chain')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("organization_id", "sequence"), name="accounts_auditentry_chain")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Organization',
+            name="Organization",
             fields=[
-                ('id', models.UUIDField(default=mikrobot_platform.db.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('is_demo', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('suspended_at', models.DateTimeField(blank=True, null=True)),
-                ('suspended_reason', models.CharField(blank=True, max_length=300)),
-                ('closing_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=mikrobot_platform.db.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                ("is_demo", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("suspended_at", models.DateTimeField(blank=True, null=True)),
+                ("suspended_reason", models.CharField(blank=True, max_length=300)),
+                ("closing_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', '00000000-0000-0000-0000-000000000000'), _negated=True), name='accounts_organization_not_platform')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("id", "00000000-0000-0000-0000-000000000000"), _negated=True),
+                        name="accounts_organization_not_platform",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.UUIDField(default=mikrobot_platform.db.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('role', models.CharField(choices=[('owner', 'Owner'), ('trader', 'Trader'), ('viewer', 'Viewer')], max_length=8, verbose_name='role')),
-                ('joined_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=mikrobot_platform.db.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("owner", "Owner"), ("trader", "Trader"), ("viewer", "Viewer")],
+                        max_length=8,
+                        verbose_name="role",
+                    ),
+                ),
+                ("joined_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.organization",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Invitation',
+            name="Invitation",
             fields=[
-                ('id', models.UUIDField(default=mikrobot_platform.db.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('email', models.EmailField(max_length=254, verbose_name='e-mail address')),
-                ('role', models.CharField(choices=[('trader', 'Trader'), ('viewer', 'Viewer')], max_length=8, verbose_name='role')),
-                ('nonce', models.PositiveIntegerField(default=0)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('expires_at', models.DateTimeField()),
-                ('accepted_at', models.DateTimeField(null=True)),
-                ('withdrawn_at', models.DateTimeField(null=True)),
-                ('invited_by', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='accounts.membership')),
-                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=mikrobot_platform.db.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("email", models.EmailField(max_length=254, verbose_name="e-mail address")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("trader", "Trader"), ("viewer", "Viewer")], max_length=8, verbose_name="role"
+                    ),
+                ),
+                ("nonce", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("expires_at", models.DateTimeField()),
+                ("accepted_at", models.DateTimeField(null=True)),
+                ("withdrawn_at", models.DateTimeField(null=True)),
+                (
+                    "invited_by",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="accounts.membership",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.organization",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='DataKey',
+            name="DataKey",
             fields=[
-                ('id', models.UUIDField(default=mikrobot_platform.db.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('version', models.PositiveIntegerField()),
-                ('wrapped', models.TextField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('retired_at', models.DateTimeField(null=True)),
-                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=mikrobot_platform.db.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("version", models.PositiveIntegerField()),
+                ("wrapped", models.TextField()),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("retired_at", models.DateTimeField(null=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.organization",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='DataExport',
+            name="DataExport",
             fields=[
-                ('id', models.UUIDField(default=mikrobot_platform.db.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('requested_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('ready', 'Ready'), ('failed', 'Failed'), ('expired', 'Expired')], default='waiting', max_length=8)),
-                ('file', models.CharField(blank=True, max_length=200)),
-                ('size', models.BigIntegerField(default=0)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('expires_at', models.DateTimeField(null=True)),
-                ('error', models.CharField(blank=True, max_length=300)),
-                ('requested_by', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='accounts.membership')),
-                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=mikrobot_platform.db.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("requested_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("ready", "Ready"),
+                            ("failed", "Failed"),
+                            ("expired", "Expired"),
+                        ],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                ("file", models.CharField(blank=True, max_length=200)),
+                ("size", models.BigIntegerField(default=0)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("expires_at", models.DateTimeField(null=True)),
+                ("error", models.CharField(blank=True, max_length=300)),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="accounts.membership",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.organization",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.UUIDField(default=mikrobot_platform.db.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('prefix', models.CharField(editable=False, max_length=12)),
-                ('digest', models.BinaryField(max_length=32)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('read', 'Read everything of this organization'), ('signals', 'Send signals'), ('trade', 'Trade, and read'), ('admin', 'Manage trading accounts, and read')], max_length=8), size=None)),
-                ('networks', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=43), blank=True, default=list, help_text='Addresses or networks (CIDR) from which it works; empty: from everywhere.', size=None)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(editable=False, null=True)),
-                ('last_used_at', models.DateTimeField(editable=False, null=True)),
-                ('last_used_address', models.GenericIPAddressField(editable=False, null=True)),
-                ('created_by', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='accounts.membership')),
-                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=mikrobot_platform.db.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("prefix", models.CharField(editable=False, max_length=12)),
+                ("digest", models.BinaryField(max_length=32)),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("read", "Read everything of this organization"),
+                                ("signals", "Send signals"),
+                                ("trade", "Trade, and read"),
+                                ("admin", "Manage trading accounts, and read"),
+                            ],
+                            max_length=8,
+                        ),
+                        size=None,
+                    ),
+                ),
+                (
+                    "networks",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=43),
+                        blank=True,
+                        default=list,
+                        help_text="Addresses or networks (CIDR) from which it works; empty: from everywhere.",
+                        size=None,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(editable=False, null=True)),
+                ("last_used_at", models.DateTimeField(editable=False, null=True)),
+                ("last_used_address", models.GenericIPAddressField(editable=False, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="accounts.membership",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.organization",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Acknowledgement',
+            name="Acknowledgement",
             fields=[
-                ('id', models.UUIDField(default=mikrobot_platform.db.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('document', models.CharField(choices=[('terms', 'Terms of service'), ('risk', 'Risk warning')], max_length=8)),
-                ('version', models.CharField(max_length=20)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('address', models.GenericIPAddressField(null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=mikrobot_platform.db.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "document",
+                    models.CharField(choices=[("terms", "Terms of service"), ("risk", "Risk warning")], max_length=8),
+                ),
+                ("version", models.CharField(max_length=20)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("address", models.GenericIPAddressField(null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.organization",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='OutboxDelivery',
+            name="OutboxDelivery",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('organization_id', models.UUIDField(editable=False)),
-                ('event_id', models.BigIntegerField()),
-                ('subscriber', models.CharField(max_length=120)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("organization_id", models.UUIDField(editable=False)),
+                ("event_id", models.BigIntegerField()),
+                ("subscriber", models.CharField(max_length=120)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('organization_id', 'event_id', 'subscriber'), name='accounts_outboxdelivery_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("organization_id", "event_id", "subscriber"), name="accounts_outboxdelivery_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='OutboxEvent',
+            name="OutboxEvent",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('organization_id', models.UUIDField(editable=False)),
-                ('name', models.CharField(max_length=60)),
-                ('data', models.JSONField(default=dict)),
-                ('trace_id', models.CharField(blank=True, max_length=32)),
-                ('published_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('due_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('done_at', models.DateTimeField(null=True)),
-                ('parked_at', models.DateTimeField(null=True)),
-                ('error', models.CharField(blank=True, max_length=500)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("organization_id", models.UUIDField(editable=False)),
+                ("name", models.CharField(max_length=60)),
+                ("data", models.JSONField(default=dict)),
+                ("trace_id", models.CharField(blank=True, max_length=32)),
+                ("published_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("due_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("done_at", models.DateTimeField(null=True)),
+                ("parked_at", models.DateTimeField(null=True)),
+                ("error", models.CharField(blank=True, max_length=500)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('done_at', None), ('parked_at', None)), fields=['organization_id', 'id'], name='accounts_outboxevent_waiting')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("done_at", None), ("parked_at", None)),
+                        fields=["organization_id", "id"],
+                        name="accounts_outboxevent_waiting",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SignIn',
+            name="SignIn",
             fields=[
-                ('id', models.UUIDField(default=mikrobot_platform.db.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('outcome', models.CharField(choices=[('success', 'Signed in'), ('failed', 'Wrong password or code'), ('locked', 'Too many attempts')], max_length=8)),
-                ('method', models.CharField(blank=True, max_length=40)),
-                ('address', models.GenericIPAddressField(null=True)),
-                ('client', models.CharField(blank=True, max_length=300)),
-                ('device', models.BinaryField(max_length=32, null=True)),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='sign_ins', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=mikrobot_platform.db.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("success", "Signed in"),
+                            ("failed", "Wrong password or code"),
+                            ("locked", "Too many attempts"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("method", models.CharField(blank=True, max_length=40)),
+                ("address", models.GenericIPAddressField(null=True)),
+                ("client", models.CharField(blank=True, max_length=300)),
+                ("device", models.BinaryField(max_length=32, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sign_ins",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='TradingAccount',
+            name="TradingAccount",
             fields=[
-                ('id', models.UUIDField(default=mikrobot_platform.db.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('venue', models.CharField(max_length=32, verbose_name='venue')),
-                ('kind', models.CharField(choices=[('demo', 'Demo'), ('live', 'Live'), ('prop', 'Prop firm')], max_length=8, verbose_name='kind')),
-                ('currency', models.CharField(choices=[('USD', 'USD'), ('EUR', 'EUR'), ('GBP', 'GBP'), ('CHF', 'CHF'), ('JPY', 'JPY'), ('AUD', 'AUD'), ('CAD', 'CAD')], max_length=3, verbose_name='currency')),
-                ('firm', models.CharField(blank=True, max_length=60, verbose_name='firm')),
-                ('program', models.CharField(blank=True, max_length=80, verbose_name='program')),
-                ('phase', models.CharField(blank=True, choices=[('evaluation', 'Evaluation'), ('verification', 'Verification'), ('funded', 'Funded')], max_length=16, verbose_name='phase')),
-                ('size', models.DecimalField(blank=True, decimal_places=8, max_digits=20, null=True, validators=[django.core.validators.MinValueValidator(Decimal('1E-8'))], verbose_name='account size')),
-                ('credentials', models.TextField(blank=True, editable=False, null=True)),
-                ('credentials_at', models.DateTimeField(editable=False, null=True)),
-                ('status', models.CharField(choices=[('ready', 'Ready'), ('paused', 'Paused'), ('closed', 'Closed')], default='ready', max_length=8)),
-                ('status_reason', models.CharField(blank=True, max_length=300)),
-                ('status_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('is_auto_trading', models.BooleanField(default=False, verbose_name='auto-trading')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('organization', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=mikrobot_platform.db.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("venue", models.CharField(max_length=32, verbose_name="venue")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("demo", "Demo"), ("live", "Live"), ("prop", "Prop firm")],
+                        max_length=8,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "currency",
+                    models.CharField(
+                        choices=[
+                            ("USD", "USD"),
+                            ("EUR", "EUR"),
+                            ("GBP", "GBP"),
+                            ("CHF", "CHF"),
+                            ("JPY", "JPY"),
+                            ("AUD", "AUD"),
+                            ("CAD", "CAD"),
+                        ],
+                        max_length=3,
+                        verbose_name="currency",
+                    ),
+                ),
+                ("firm", models.CharField(blank=True, max_length=60, verbose_name="firm")),
+                ("program", models.CharField(blank=True, max_length=80, verbose_name="program")),
+                (
+                    "phase",
+                    models.CharField(
+                        blank=True,
+                        choices=[("evaluation", "Evaluation"), ("verification", "Verification"), ("funded", "Funded")],
+                        max_length=16,
+                        verbose_name="phase",
+                    ),
+                ),
+                (
+                    "size",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=8,
+                        max_digits=20,
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(Decimal("1E-8"))],
+                        verbose_name="account size",
+                    ),
+                ),
+                ("credentials", models.TextField(blank=True, editable=False, null=True)),
+                ("credentials_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("ready", "Ready"), ("paused", "Paused"), ("closed", "Closed")],
+                        default="ready",
+                        max_length=8,
+                    ),
+                ),
+                ("status_reason", models.CharField(blank=True, max_length=300)),
+                ("status_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("is_auto_trading", models.BooleanField(default=False, verbose_name="auto-trading")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.organization",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='accounts_user_email_any_case'),
+            model_name="user",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Lower("email"), name="accounts_user_email_any_case"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('organization', 'id'), name='accounts_membership_tenant'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(fields=("organization", "id"), name="accounts_membership_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('organization', 'user'), name='accounts_membership_once'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(fields=("organization", "user"), name="accounts_membership_once"),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(condition=models.Q(('role', 'owner')), fields=('organization',), name='accounts_membership_one_owner'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("role", "owner")), fields=("organization",), name="accounts_membership_one_owner"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.UniqueConstraint(fields=('organization', 'id'), name='accounts_invitation_tenant'),
+            model_name="invitation",
+            constraint=models.UniqueConstraint(fields=("organization", "id"), name="accounts_invitation_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.UniqueConstraint(models.F('organization'), django.db.models.functions.text.Lower('email'), condition=models.Q(('accepted_at', None), ('withdrawn_at', None)), name='accounts_invitation_one_open'),
+            model_name="invitation",
+            constraint=models.UniqueConstraint(
+                models.F("organization"),
+                django.db.models.functions.text.Lower("email"),
+                condition=models.Q(("accepted_at", None), ("withdrawn_at", None)),
+                name="accounts_invitation_one_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='datakey',
-            constraint=models.UniqueConstraint(fields=('organization', 'id'), name='accounts_datakey_tenant'),
+            model_name="datakey",
+            constraint=models.UniqueConstraint(fields=("organization", "id"), name="accounts_datakey_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='datakey',
-            constraint=models.UniqueConstraint(fields=('organization', 'version'), name='accounts_datakey_version'),
+            model_name="datakey",
+            constraint=models.UniqueConstraint(fields=("organization", "version"), name="accounts_datakey_version"),
         ),
         migrations.AddConstraint(
-            model_name='datakey',
-            constraint=models.UniqueConstraint(condition=models.Q(('retired_at', None)), fields=('organization',), name='accounts_datakey_one_current'),
+            model_name="datakey",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("retired_at", None)), fields=("organization",), name="accounts_datakey_one_current"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='dataexport',
-            constraint=models.UniqueConstraint(fields=('organization', 'id'), name='accounts_dataexport_tenant'),
+            model_name="dataexport",
+            constraint=models.UniqueConstraint(fields=("organization", "id"), name="accounts_dataexport_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.UniqueConstraint(fields=('organization', 'id'), name='accounts_apikey_tenant'),
+            model_name="apikey",
+            constraint=models.UniqueConstraint(fields=("organization", "id"), name="accounts_apikey_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.UniqueConstraint(fields=('organization', 'prefix'), name='accounts_apikey_prefix'),
+            model_name="apikey",
+            constraint=models.UniqueConstraint(fields=("organization", "prefix"), name="accounts_apikey_prefix"),
         ),
         migrations.AddConstraint(
-            model_name='acknowledgement',
-            constraint=models.UniqueConstraint(fields=('organization', 'id'), name='accounts_acknowledgement_tenant'),
+            model_name="acknowledgement",
+            constraint=models.UniqueConstraint(fields=("organization", "id"), name="accounts_acknowledgement_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='acknowledgement',
-            constraint=models.UniqueConstraint(fields=('organization', 'user', 'document', 'version'), name='accounts_acknowledgement_once'),
+            model_name="acknowledgement",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "user", "document", "version"), name="accounts_acknowledgement_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='signin',
-            index=models.Index(fields=['user', '-at'], name='accounts_signin_user_at'),
+            model_name="signin",
+            index=models.Index(fields=["user", "-at"], name="accounts_signin_user_at"),
         ),
         migrations.AddConstraint(
-            model_name='tradingaccount',
-            constraint=models.UniqueConstraint(fields=('organization', 'id'), name='accounts_tradingaccount_tenant'),
+            model_name="tradingaccount",
+            constraint=models.UniqueConstraint(fields=("organization", "id"), name="accounts_tradingaccount_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='tradingaccount',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'closed'), _negated=True), fields=('organization', 'name'), name='accounts_tradingaccount_name'),
+            model_name="tradingaccount",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "closed"), _negated=True),
+                fields=("organization", "name"),
+                name="accounts_tradingaccount_name",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tradingaccount',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'prop'), _negated=True), models.Q(models.Q(('firm', ''), _negated=True), models.Q(('program', ''), _negated=True), models.Q(('phase', ''), _negated=True)), _connector='OR'), name='accounts_tradingaccount_prop_complete'),
+            model_name="tradingaccount",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "prop"), _negated=True),
+                    models.Q(
+                        models.Q(("firm", ""), _negated=True),
+                        models.Q(("program", ""), _negated=True),
+                        models.Q(("phase", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="accounts_tradingaccount_prop_complete",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tradingaccount',
-            constraint=models.CheckConstraint(condition=models.Q(('is_auto_trading', False), ('status', 'ready'), _connector='OR'), name='accounts_tradingaccount_trades_when_ready'),
+            model_name="tradingaccount",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("is_auto_trading", False), ("status", "ready"), _connector="OR"),
+                name="accounts_tradingaccount_trades_when_ready",
+            ),
         ),
         *TENANTS,
     ]

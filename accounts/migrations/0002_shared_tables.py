@@ -8,7 +8,6 @@ READ = "SELECT"
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
         ("accounts", "0001_house"),
         ("account", "0009_emailaddress_unique_primary_email"),

@@ -7,7 +7,6 @@ from mikrobot_platform.db.operations import tenant_table
 
 
 class Migration(migrations.Migration):
-
     dependencies = [("accounts", "0003_staff_search")]
 
     operations = [

@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from accounts.models.base import TenantRow
 
-
 # The platform's own chain (staff scopes, key rotations) belongs to no customer.
 PLATFORM_ID = UUID(int=0)
 

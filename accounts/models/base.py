@@ -46,7 +46,7 @@ class TenantRow(models.Model):
 
 
 class TenantModel(TenantRow):
-    """A row of one organization, with an id that sorts by time and can be pointed at from the same organization only."""
+    """A row of one organization; its id sorts by time and can be pointed at from the same organization only."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     organization = models.ForeignKey(

@@ -29,7 +29,9 @@ class ApiKey(TenantModel):
     digest = models.BinaryField(max_length=32, editable=False)
     scopes = ArrayField(models.CharField(max_length=8, choices=KeyScope.choices))
     networks = ArrayField(
-        models.CharField(max_length=43), default=list, blank=True,
+        models.CharField(max_length=43),
+        default=list,
+        blank=True,
         help_text=_("Addresses or networks (CIDR) from which it works; empty: from everywhere."),
     )
     created_by = models.ForeignKey(

@@ -46,9 +46,11 @@ class Organization(models.Model):
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_reason = models.CharField(max_length=300, blank=True)
     closing_at = models.DateTimeField(null=True, blank=True)  # when it will be erased; None: not asked for
-    # Row-level security lets an index serve only comparisons that cannot leak: a range over this, never LIKE over the name.
+    # Row-level security lets an index serve only comparisons that cannot leak: a range over this, never LIKE.
     search_name = models.GeneratedField(
-        expression=Lower("name"), output_field=models.CharField(max_length=120, db_collation="C"), db_persist=True,
+        expression=Lower("name"),
+        output_field=models.CharField(max_length=120, db_collation="C"),
+        db_persist=True,
         editable=False,
     )
 
@@ -59,15 +61,20 @@ class Organization(models.Model):
             models.Index(fields=["search_name"], name="accounts_organization_search"),
             # Few rows have these, and staff and the sweep look for exactly those.
             models.Index(
-                fields=["suspended_at"], condition=models.Q(suspended_at__isnull=False), name="accounts_organization_suspend"
+                fields=["suspended_at"],
+                condition=models.Q(suspended_at__isnull=False),
+                name="accounts_organization_suspend",
             ),
             models.Index(
-                fields=["closing_at"], condition=models.Q(closing_at__isnull=False), name="accounts_organization_closing"
+                fields=["closing_at"],
+                condition=models.Q(closing_at__isnull=False),
+                name="accounts_organization_closing",
             ),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(
-                condition=~models.Q(id="00000000-0000-0000-0000-000000000000"), name="accounts_organization_not_platform"
+                condition=~models.Q(id="00000000-0000-0000-0000-000000000000"),
+                name="accounts_organization_not_platform",
             ),
         ]
 
@@ -132,8 +139,10 @@ class Invitation(TenantModel):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             *TenantModel.Meta.constraints,
             models.UniqueConstraint(
-                "organization", Lower("email"),
-                condition=models.Q(accepted_at=None, withdrawn_at=None), name="accounts_invitation_one_open",
+                "organization",
+                Lower("email"),
+                condition=models.Q(accepted_at=None, withdrawn_at=None),
+                name="accounts_invitation_one_open",
             ),
         ]
 

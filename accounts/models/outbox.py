@@ -29,7 +29,8 @@ class OutboxEvent(TenantRow):
         indexes: ClassVar[list[models.Index]] = [
             # Only what still waits is indexed, so the relay's look costs the same with a year of history behind it.
             models.Index(
-                fields=["organization_id", "id"], name="accounts_outboxevent_waiting",
+                fields=["organization_id", "id"],
+                name="accounts_outboxevent_waiting",
                 condition=models.Q(done_at=None, parked_at=None),
             ),
             models.Index(

@@ -70,7 +70,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
     language = models.CharField(_("language"), max_length=8, default="en")
     currency = models.CharField(
-        _("account currency"), max_length=3, choices=Currency.choices, default=Currency.USD,
+        _("account currency"),
+        max_length=3,
+        choices=Currency.choices,
+        default=Currency.USD,
         help_text=_("Totals over several accounts are shown in it."),
     )
     experience = models.CharField(_("trading experience"), max_length=16, choices=Experience.choices, blank=True)
@@ -84,7 +87,9 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         indexes: ClassVar[list[models.Index]] = [
-            GinIndex(SearchVector("name", config="simple"), name="accounts_user_words"),  # staff search by any word of it
+            GinIndex(
+                SearchVector("name", config="simple"), name="accounts_user_words"
+            ),  # staff search by any word of it
             models.Index(fields=["id"], condition=models.Q(is_staff=True), name="accounts_user_staff"),
             models.Index(fields=["id"], condition=models.Q(is_active=False), name="accounts_user_disabled"),
         ]

@@ -10,9 +10,9 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models.base import TenantModel
 from accounts.models.fields import SealedField
 from accounts.models.people import Currency
-from accounts.models.base import TenantModel
 
 
 class AccountStatus(models.TextChoices):
@@ -49,7 +49,11 @@ class TradingAccount(TenantModel):
     program = models.CharField(_("program"), max_length=80, blank=True)
     phase = models.CharField(_("phase"), max_length=16, choices=Phase.choices, blank=True)
     size = models.DecimalField(
-        _("account size"), max_digits=20, decimal_places=8, null=True, blank=True,
+        _("account size"),
+        max_digits=20,
+        decimal_places=8,
+        null=True,
+        blank=True,
         validators=[MinValueValidator(Decimal("0.00000001"))],
     )
     credentials = SealedField()
@@ -64,7 +68,8 @@ class TradingAccount(TenantModel):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             *TenantModel.Meta.constraints,
             models.UniqueConstraint(
-                fields=["organization", "name"], condition=~models.Q(status=AccountStatus.CLOSED),
+                fields=["organization", "name"],
+                condition=~models.Q(status=AccountStatus.CLOSED),
                 name="accounts_tradingaccount_name",
             ),
             models.CheckConstraint(

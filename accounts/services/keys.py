@@ -21,7 +21,12 @@ MAX_KEYS = 50
 
 
 def create(
-    caller: Caller, *, name: str, scopes: Sequence[str], networks: Sequence[str] = (), expires_at: datetime | None = None
+    caller: Caller,
+    *,
+    name: str,
+    scopes: Sequence[str],
+    networks: Sequence[str] = (),
+    expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
     """Make a key; its text is returned here and nowhere else, ever again."""
     caller.require(Permission.MANAGE_KEYS)
@@ -34,8 +39,14 @@ def create(
         raise Refused("too_many_keys", _("%(limit)s keys are the limit. Revoke one first.") % {"limit": MAX_KEYS})
     text, prefix, digest = keys.make(caller.organization_id)
     key = ApiKey.objects.create(
-        organization_id=caller.organization_id, name=clean_name(name)[:80], prefix=prefix, digest=digest, scopes=chosen,
-        networks=_clean_networks(networks), expires_at=expires_at, created_by=caller.member(),
+        organization_id=caller.organization_id,
+        name=clean_name(name)[:80],
+        prefix=prefix,
+        digest=digest,
+        scopes=chosen,
+        networks=_clean_networks(networks),
+        expires_at=expires_at,
+        created_by=caller.member(),
     )
     audit.record("api_key.created", key, scopes=chosen, networks=key.networks, prefix=prefix)
     outbox.publish(EventName.API_KEY_CREATED, key=str(key.pk), name=key.name, prefix=prefix)
@@ -63,6 +74,7 @@ def _clean_networks(networks: Sequence[str]) -> list[str]:
             cleaned.append(str(ipaddress.ip_network(text.strip(), strict=False)))
         except ValueError:
             raise Refused(
-                "network_invalid", _("“%(text)s” is not an address or network, such as 203.0.113.0/24.") % {"text": text}
+                "network_invalid",
+                _("“%(text)s” is not an address or network, such as 203.0.113.0/24.") % {"text": text},
             ) from None
     return sorted(set(cleaned))

@@ -15,12 +15,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit, outbox
-from accounts.access import Caller, Permission, Refused
-from accounts.models import Invitation, Membership, Organization, Role, User
+from accounts.access import Caller, Permission, Refused, caller_for
+from accounts.models import Acknowledgement, Invitation, Membership, Organization, Role, User
+from accounts.services import people
 from accounts.tenancy import atomic, tenant_scope
 from mikrobot_platform.kernel.events import EventName
 
 _SALT = "accounts.invitation"
+# Letters to people who have not asked for any: enough for a team, too few to pester somebody with.
+MAX_A_DAY, MAX_FOR_ONE_A_DAY, MAX_SENT_AGAIN = 50, 3, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +52,19 @@ def invite(caller: Caller, email: str, role: str) -> Invitation:
     _expire_older(address)
     if Invitation.objects.filter(email=address, accepted_at=None, withdrawn_at=None).exists():
         raise Refused("already_invited", _("%(email)s is invited already. Send it again instead.") % {"email": address})
-    if Invitation.objects.filter(created_at__gte=timezone.now() - timedelta(days=1)).count() >= 50:
-        raise Refused("too_many_invitations", _("50 invitations a day are the limit. Try again tomorrow."))
+    today = Invitation.objects.filter(created_at__gte=timezone.now() - timedelta(days=1))
+    if today.count() >= MAX_A_DAY:
+        sentence = _("%(limit)s invitations a day are the limit. Try again tomorrow.") % {"limit": MAX_A_DAY}
+        raise Refused("too_many_invitations", sentence)
+    if today.filter(email=address).count() >= MAX_FOR_ONE_A_DAY:
+        raise Refused(
+            "invited_often", _("%(email)s was invited several times today. Try again tomorrow.") % {"email": address}
+        )
     invitation: Invitation = Invitation.objects.create(
-        organization_id=caller.organization_id, email=address, role=role, invited_by=caller.member(),
+        organization_id=caller.organization_id,
+        email=address,
+        role=role,
+        invited_by=caller.member(),
         expires_at=timezone.now() + settings.INVITATION_AGE,
     )
     audit.record("member.invited", invitation, role=role)
@@ -63,15 +75,17 @@ def invite(caller: Caller, email: str, role: str) -> Invitation:
 def _expire_older(address: str) -> None:
     """Let an expired invitation make room for a new one."""
     now = timezone.now()
-    Invitation.objects.filter(
-        email=address, accepted_at=None, withdrawn_at=None, expires_at__lte=now
-    ).update(withdrawn_at=now)
+    Invitation.objects.filter(email=address, accepted_at=None, withdrawn_at=None, expires_at__lte=now).update(
+        withdrawn_at=now
+    )
 
 
 def send_again(caller: Caller, invitation_id: UUID) -> Invitation:
     """Send a new link, from now on the only one that works."""
     caller.require(Permission.MANAGE_MEMBERS)
     invitation = _waiting(invitation_id)
+    if invitation.nonce >= MAX_SENT_AGAIN:
+        raise Refused("sent_often", _("This was sent often enough; its last link still works. Ask in another way."))
     invitation.nonce += 1
     invitation.expires_at = timezone.now() + settings.INVITATION_AGE
     invitation.save(update_fields=["nonce", "expires_at"])
@@ -135,7 +149,9 @@ def accept(user: User, token: str) -> Membership:
     with tenant_scope(shown.organization_id, user_id=user.pk), atomic():
         invitation = Invitation.objects.select_for_update().filter(pk=shown.invitation_id, nonce=shown.nonce).first()
         if invitation is None or not invitation.is_open():
-            raise Refused("invitation_gone", _("This link has expired, was used already or was replaced by a newer one."))
+            raise Refused(
+                "invitation_gone", _("This link has expired, was used already or was replaced by a newer one.")
+            )
         if user.email.lower() != invitation.email.lower():
             raise Refused(
                 "invitation_for_another",
@@ -150,6 +166,8 @@ def accept(user: User, token: str) -> Membership:
         if is_new:
             audit.record("member.joined", membership, role=membership.role)
             outbox.publish(EventName.MEMBER_JOINED, user=str(user.pk), role=membership.role)
+            # The page says so above its button; who signed up for this seat had no organization to record it in.
+            people.acknowledge(caller_for(membership), Acknowledgement.Document.TERMS.value, audit.actor().address)
     return membership  # type: ignore[no-any-return]
 
 
@@ -212,7 +230,7 @@ def _other_member(membership_id: UUID) -> Membership:
     if found is None:
         raise Refused("member_unknown", _("This person is not a member any more."))
     if found.role == Role.OWNER:
-        raise Refused("owner_fixed", _("The owner's seat changes only by transferring ownership."))
+        raise Refused("owner_fixed", _("The owner’s seat changes only by transferring ownership."))
     return found
 
 

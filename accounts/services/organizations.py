@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -13,6 +15,7 @@ from accounts.tenancy import atomic, tenant_scope
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.kernel.events import EventName
 
+MAX_OWNED = 20
 # Persian words and joined emoji are written with these; everything else that is invisible is refused.
 _JOINERS = dict.fromkeys(map(ord, "\u200c\u200d"))
 
@@ -44,6 +47,14 @@ def found(user: User, name: str, *, is_demo: bool = False) -> Organization:
     return organization
 
 
+def found_another(user: User, name: str, mine: Iterable[Membership]) -> Organization:
+    """Found one more for somebody with these memberships; each may write letters to strangers, so there is a limit."""
+    if sum(one.role == Role.OWNER for one in mine) >= MAX_OWNED:
+        sentence = _("You own %(limit)s organizations; that is the limit.") % {"limit": MAX_OWNED}
+        raise Refused("too_many_organizations", sentence)
+    return found(user, name)
+
+
 def rename(caller: Caller, name: str) -> Organization:
     caller.require(Permission.MANAGE_ORGANIZATION)
     name = clean_name(name)
@@ -60,7 +71,7 @@ def close(caller: Caller, typed_name: str) -> Organization:
     caller.require(Permission.MANAGE_ORGANIZATION)
     organization = _locked(caller)
     if typed_name.strip() != organization.name:
-        raise Refused("name_differs", _("Type the organization's name exactly to close it. Nothing was changed."))
+        raise Refused("name_differs", _("Type the organization’s name exactly to close it. Nothing was changed."))
     if organization.closing_at is None:
         organization.closing_at = timezone.now() + settings.CLOSING_GRACE
         organization.save(update_fields=["closing_at"])

@@ -27,7 +27,10 @@ def acknowledge(caller: Caller, document: str, address: str | None = None) -> Ac
         raise Refused("document_unknown", _("There is no such document."))
     member = caller.member()
     row, is_new = Acknowledgement.objects.get_or_create(
-        organization_id=caller.organization_id, user_id=member.user_id, document=document, version=VERSIONS[document],
+        organization_id=caller.organization_id,
+        user_id=member.user_id,
+        document=document,
+        version=VERSIONS[document],
         defaults={"address": address},
     )
     if is_new:
@@ -37,9 +40,7 @@ def acknowledge(caller: Caller, document: str, address: str | None = None) -> Ac
 
 def has_acknowledged(user_id: UUID, document: str) -> bool:
     """Tell whether the person accepted the version that is in force now, in the current organization."""
-    return bool(
-        Acknowledgement.objects.filter(user_id=user_id, document=document, version=VERSIONS[document]).exists()
-    )
+    return bool(Acknowledgement.objects.filter(user_id=user_id, document=document, version=VERSIONS[document]).exists())
 
 
 def update_profile(

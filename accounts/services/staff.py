@@ -142,7 +142,7 @@ def reset_factors(user: User, typed_email: str) -> bool:
     """Remove authenticator app, passkeys and recovery codes, end all sessions, and tell the person by e-mail."""
     locked = _locked_customer(user)
     if typed_email.strip().lower() != locked.email.lower():
-        raise Refused("email_differs", _("That is not this person's e-mail address. Nothing was changed."))
+        raise Refused("email_differs", _("That is not this person’s e-mail address. Nothing was changed."))
     factors = list(Authenticator.objects.filter(user=locked).order_by("pk"))
     if not factors:
         return False
@@ -157,7 +157,8 @@ def reset_factors(user: User, typed_email: str) -> bool:
 
 
 def _tell_of_reset(email: str, user: User) -> None:
-    get_adapter().send_mail("account/email/factors_reset", email, {"user": user, "timestamp": timezone.now()})
+    with timezone.override(user.time_zone):
+        get_adapter().send_mail("account/email/factors_reset", email, {"user": user, "timestamp": timezone.now()})
 
 
 def _locked_customer(user: User) -> User:

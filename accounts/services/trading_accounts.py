@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit, vault
 from accounts.access import Caller, Permission, Refused
-from accounts.models import Acknowledgement, AccountStatus, TradingAccount
+from accounts.models import AccountStatus, Acknowledgement, TradingAccount
 from accounts.models.trading_accounts import Phase
 from accounts.services.organizations import clean_name
 from accounts.services.people import has_acknowledged
@@ -49,9 +49,15 @@ def open_account(caller: Caller, draft: AccountDraft) -> TradingAccount:
     name = _free_name(draft.name)
     is_prop = draft.kind == AccountKind.PROP
     account = TradingAccount(
-        organization_id=caller.organization_id, name=name, venue=venue.code, kind=draft.kind, currency=draft.currency,
-        firm=draft.firm.strip() if is_prop else "", program=draft.program.strip() if is_prop else "",
-        phase=draft.phase if is_prop else "", size=draft.size,
+        organization_id=caller.organization_id,
+        name=name,
+        venue=venue.code,
+        kind=draft.kind,
+        currency=draft.currency,
+        firm=draft.firm.strip() if is_prop else "",
+        program=draft.program.strip() if is_prop else "",
+        phase=draft.phase if is_prop else "",
+        size=draft.size,
     )
     _seal(account, venue, draft.credentials)
     account.save(force_insert=True)

@@ -124,3 +124,10 @@ def test_a_session_may_read_and_sends_changes_with_its_token_only(cast: Team) ->
 def test_only_json_is_read(cast: Team) -> None:
     answer = machine(cast, "admin").post("/api/v1/accounts/", {"name": "form"})
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"a":' * 20_000 + "1" + "}" * 20_000])
+def test_a_body_too_deep_to_read_is_the_callers_mistake(cast: Team, body: str) -> None:
+    answer = machine(cast, "admin").post("/api/v1/accounts/", body, content_type="application/json")
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "parse_error"

@@ -98,9 +98,7 @@ def test_entries_are_linked_and_hold(chain: UUID) -> None:
         "id = id + 1000000",
     ],
 )
-def test_one_changed_byte_is_found_with_its_place(
-    chain: UUID, vandal: psycopg.Connection[Any], change: str
-) -> None:
+def test_one_changed_byte_is_found_with_its_place(chain: UUID, vandal: psycopg.Connection[Any], change: str) -> None:
     vandal.execute(
         f"update accounts_auditentry set {change} where organization_id = %s and sequence = 3".encode(), [chain]
     )
@@ -191,9 +189,7 @@ def test_a_tail_that_was_cut_off_is_found(chain: UUID, vandal: psycopg.Connectio
 
 def test_a_trail_that_was_written_anew_is_found(chain: UUID, vandal: psycopg.Connection[Any]) -> None:
     audit_heads.export_heads(TODAY)
-    vandal.execute(
-        "update accounts_auditentry set action = 'x' where organization_id = %s and sequence = 4", [chain]
-    )
+    vandal.execute("update accounts_auditentry set action = 'x' where organization_id = %s and sequence = 4", [chain])
     vandal.execute(
         "update accounts_auditentry e set hash = accounts_audit_digest(e, e.previous)"
         " where organization_id = %s and sequence = 4",

@@ -95,6 +95,9 @@ def test_everything_of_ones_own_is_in_the_zip_and_no_secret(cast: Team) -> None:
     with opened(row) as zipped:
         assert zipped.testzip() is None
         names = set(zipped.namelist())
+        for entry in zipped.infolist():
+            assert entry.date_time[0] >= 2025, entry.filename
+            assert entry.external_attr >> 16 == 0o600, entry.filename
         everything = b"\n".join(zipped.read(name) for name in sorted(names)).decode()
         readme = zipped.read("README.txt").decode()
 
@@ -229,9 +232,7 @@ def test_two_requests_at_the_same_moment_become_one() -> None:
     assert sorted(outcomes) == ["asked", "export_waiting"]
 
 
-def test_the_news_of_a_request_queues_the_job_for_its_organization(
-    cast: Team, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_news_of_a_request_queues_the_job_for_its_organization(cast: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[str, list[str], dict[str, str]]] = []
     monkeypatch.setattr(current_app, "send_task", lambda name, args, headers: sent.append((name, args, headers)))
     row = ask(cast)
@@ -302,9 +303,7 @@ def test_a_full_disk_leaves_no_half_file(cast: Team, monkeypatch: pytest.MonkeyP
     assert not default_storage.exists(f"{export.folder(cast.house.pk)}/{row.pk}.zip")
 
 
-def test_what_stands_still_is_queued_again_and_given_up_in_the_end(
-    cast: Team, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_stands_still_is_queued_again_and_given_up_in_the_end(cast: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     queued: list[str] = []
     monkeypatch.setattr(export, "_queue", lambda _organization, export_id, _trace="": queued.append(export_id))
     row = ask(cast)

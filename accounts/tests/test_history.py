@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from allauth.mfa.adapter import get_adapter
@@ -10,6 +11,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from allauth.usersessions.models import UserSession
 from django.conf import settings as django_settings
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core import mail
 from django.test import Client
 
@@ -129,8 +131,14 @@ def sign_up(client: Client, email: str, **fields: str) -> Any:
     return client.post(
         "/account/signup/",
         {
-            "email": email, "password1": PASSWORD, "password2": PASSWORD, "name": "Nina New", "terms": "on",
-            "organization": "", "time_zone": "Europe/Helsinki", **fields,
+            "email": email,
+            "password1": PASSWORD,
+            "password2": PASSWORD,
+            "name": "Nina New",
+            "terms": "on",
+            "organization": "",
+            "time_zone": "Europe/Helsinki",
+            **fields,
         },
     )
 
@@ -163,3 +171,22 @@ def test_sign_up_with_a_known_address_tells_only_its_owner() -> None:
     assert answer.status_code == 302  # exactly as for a new one
     assert User.objects.filter(email__iexact=known.email).count() == 1
     assert len(mails_to(known)) == 1
+
+
+def test_a_sign_up_with_a_known_address_hashes_a_password_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashing is the slow part by design; without it, one stop watch would tell who has an account."""
+    hashed: list[str] = []
+    encode = Argon2PasswordHasher.encode
+
+    def counted(*given: Any, **named: Any) -> str:
+        hashed.append("one")
+        return encode(*given, **named)
+
+    monkeypatch.setattr(Argon2PasswordHasher, "encode", counted)
+    counts, known = [], make_user().email
+    for email in (known, known, f"new-{uuid4().hex}@example.com"):  # the second time no letter is sent so soon
+        hashed.clear()
+        form = {"name": "Nia", "email": email, "password1": PASSWORD, "password2": PASSWORD, "terms": "on"}
+        assert Client().post("/account/signup/", form).status_code == 302
+        counts.append(len(hashed))
+    assert counts == [1, 1, 1]

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.access import MATRIX, Permission, Refused, may_role
 from accounts.models import AuditEntry, Invitation, Membership, Organization, OutboxEvent, Role
-from accounts.services import members, organizations
+from accounts.services import members, organizations, people
 from accounts.tenancy import atomic, tenant_scope
 from accounts.tests.people import Team, caller, make_user, team
 
@@ -77,6 +77,9 @@ def test_an_invitation_is_for_its_address_and_works_once(cast: Team) -> None:
     with pytest.raises(Refused, match="sent to"):
         members.accept(other, token)
     assert members.accept(guest, token).role == Role.VIEWER
+    with tenant_scope(cast.house.pk), atomic():
+        assert people.has_acknowledged(guest.pk, "terms")
+        assert not people.has_acknowledged(guest.pk, "risk")
     with pytest.raises(Refused, match="used already"):
         members.accept(guest, token)
     assert members.look_up(token) is None
@@ -115,7 +118,11 @@ def test_an_expired_invitation_opens_nothing_and_makes_room(cast: Team) -> None:
 
 @pytest.mark.parametrize(
     ("email", "role", "code"),
-    [("nonsense", "viewer", "email_invalid"), ("a@example.com", "owner", "role_invalid"), ("a@b.example", "", "role_invalid")],
+    [
+        ("nonsense", "viewer", "email_invalid"),
+        ("a@example.com", "owner", "role_invalid"),
+        ("a@b.example", "", "role_invalid"),
+    ],
 )
 def test_what_cannot_be_invited(cast: Team, email: str, role: str, code: str) -> None:
     with tenant_scope(cast.house.pk), atomic(), pytest.raises(Refused) as refusal:
@@ -156,7 +163,9 @@ def test_the_owner_seat_moves_only_as_a_whole(cast: Team) -> None:
                 deed()
         members.transfer(cast.as_alice, bob.pk)
         assert {row.user_id: row.role for row in Membership.objects.all()} == {
-            cast.alice.pk: Role.TRADER, cast.bob.pk: Role.OWNER, cast.tess.pk: Role.TRADER,
+            cast.alice.pk: Role.TRADER,
+            cast.bob.pk: Role.OWNER,
+            cast.tess.pk: Role.TRADER,
         }
     with pytest.raises(IntegrityError), tenant_scope(cast.house.pk), atomic():
         Membership.objects.filter(user=cast.alice).update(role=Role.OWNER)  # two owners cannot be
@@ -185,3 +194,29 @@ def test_closing_needs_the_name_and_can_be_taken_back(cast: Team) -> None:
         with pytest.raises(Refused, match="being closed"):
             members.invite(cast.as_alice, "late@example.com", "viewer")
         assert organizations.keep_open(cast.as_alice).closing_at is None
+
+
+def test_nobody_can_be_pestered_with_letters(cast: Team) -> None:
+    address = "stranger@example.com"
+    with tenant_scope(cast.house.pk), atomic():
+        for _time in range(members.MAX_FOR_ONE_A_DAY):
+            invitation = members.invite(cast.as_alice, address, Role.VIEWER)
+            for _again in range(members.MAX_SENT_AGAIN):
+                members.send_again(cast.as_alice, invitation.pk)
+            with pytest.raises(Refused) as refusal:
+                members.send_again(cast.as_alice, invitation.pk)
+            assert refusal.value.code == "sent_often"
+            members.withdraw(cast.as_alice, invitation.pk)
+        with pytest.raises(Refused) as refusal:
+            members.invite(cast.as_alice, address, Role.VIEWER)
+        assert refusal.value.code == "invited_often"
+        members.invite(cast.as_alice, "another@example.com", Role.VIEWER)
+
+
+def test_nobody_owns_organizations_without_end(cast: Team) -> None:
+    with tenant_scope(cast.house.pk), atomic():
+        mine = [Membership.objects.get(user=cast.alice)] * organizations.MAX_OWNED
+    with pytest.raises(Refused) as refusal:
+        organizations.found_another(cast.alice, "One more", mine)
+    assert refusal.value.code == "too_many_organizations"
+    assert organizations.found_another(cast.alice, "One more", mine[1:]).name == "One more"

@@ -42,8 +42,15 @@ def test_a_name_in_any_script_is_taken(name: str) -> None:
 @pytest.mark.parametrize(("field", "value"), [("name", LETTER), ("organization", "in\u202evisible")])
 def test_sign_up_refuses_such_a_name_beside_its_field(field: str, value: str) -> None:
     email = f"new-{uuid4().hex}@example.com"
-    given = {"name": "Bob", "email": email, "password1": PASSWORD, "password2": PASSWORD, "organization": "",
-             "terms": "on", field: value}
+    given = {
+        "name": "Bob",
+        "email": email,
+        "password1": PASSWORD,
+        "password2": PASSWORD,
+        "organization": "",
+        "terms": "on",
+        field: value,
+    }
     page = Client().post(reverse("account_signup"), given)
     assert page.status_code == 200
     assert page.context["form"].errors == {field: ANY}

@@ -177,9 +177,7 @@ def test_a_subscriber_that_was_done_is_not_asked_again(house: UUID) -> None:
     assert effects(house) == [1]
 
 
-def test_a_poison_is_parked_with_an_alarm_and_the_rest_moves_on(
-    house: UUID, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_poison_is_parked_with_an_alarm_and_the_rest_moves_on(house: UUID, caplog: pytest.LogCaptureFixture) -> None:
     handlers["first"] = fail_on(1)
     ids = publish(house, 1, 2)
     for _ in range(outbox.MAX_ATTEMPTS):

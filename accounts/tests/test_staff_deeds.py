@@ -251,6 +251,7 @@ def test_staff_are_made_promoted_and_dismissed_on_the_command_line(capsys: pytes
     assert len(platform_entries("staff.appointed", f"user:{user.pk}")) == 1
 
     customer = make_user("carol")
+    assert "a new person was made, who signs in with a password set at http" in capsys.readouterr().out
     call_command("staff_user", customer.email)
     assert User.objects.get(pk=customer.pk).is_staff
     client = client_for(customer)
@@ -261,7 +262,10 @@ def test_staff_are_made_promoted_and_dismissed_on_the_command_line(capsys: pytes
     for wrong in ("nobody", f"{uuid4().hex}@example.com"):
         with pytest.raises(CommandError):
             call_command("staff_user", wrong, "--dismiss")
-    assert "is staff." in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "is staff." in told
+    assert "/admin/ opens to them after a sign-in with a second factor" in told
+    assert "new person" not in told
 
 
 def test_createsuperuser_makes_somebody_who_can_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,7 +135,10 @@ def test_the_database_refuses_a_paused_account_that_trades(cast: Team) -> None:
 
 def test_a_viewer_and_a_stranger_change_nothing(cast: Team) -> None:
     account = make_account(cast.as_alice)
-    for who, scope, code in ((cast.as_bob, cast.house.pk, "not_allowed"), (cast.as_charlie, cast.other.pk, "account_unknown")):
+    for who, scope, code in (
+        (cast.as_bob, cast.house.pk, "not_allowed"),
+        (cast.as_charlie, cast.other.pk, "account_unknown"),
+    ):
         with tenant_scope(scope), atomic(), pytest.raises(Refused) as refusal:
             trading_accounts.set_auto_trading(who, account.pk, True)
         assert refusal.value.code == code

@@ -15,7 +15,8 @@ class InviteForm(forms.Form):
 
     email = forms.EmailField(label=_("E-mail address"), widget=forms.EmailInput({"autocomplete": "off"}))
     role = forms.ChoiceField(
-        label=_("Role"), choices=GRANTABLE,
+        label=_("Role"),
+        choices=GRANTABLE,
         help_text=_("A viewer sees everything and changes nothing. A trader also manages trading accounts."),
     )
 

@@ -10,7 +10,9 @@ class NameForm(forms.Form):
     """An organization's name."""
 
     name = forms.CharField(
-        label=_("Name"), max_length=120, widget=forms.TextInput({"autocomplete": "organization"}),
+        label=_("Name"),
+        max_length=120,
+        widget=forms.TextInput({"autocomplete": "organization"}),
         help_text=_("Your team sees it in the header and in e-mails."),
     )
 

@@ -36,11 +36,14 @@ class ProfileForm(forms.Form):
         label=_("Time zone"), help_text=_("Every time on these pages and in e-mails is in it.")
     )
     currency = forms.ChoiceField(
-        label=_("Account currency"), choices=Currency.choices,
-        help_text=_("Suggested for new accounts, and used for totals over several accounts."),
+        label=_("Account currency"),
+        choices=Currency.choices,
+        help_text=_("Suggested for new accounts."),
     )
     experience = forms.ChoiceField(
-        label=_("Trading experience"), choices=[("", _("Not said")), *Experience.choices], required=False,
+        label=_("Trading experience"),
+        choices=[("", _("Not said")), *Experience.choices],
+        required=False,
     )
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
 

@@ -26,7 +26,11 @@ class CredentialsForm(forms.Form):
         self.venue = venue
         for one in venue.credentials:
             self.fields[self.PREFIX + one.name] = forms.CharField(
-                label=one.label, help_text=one.help, required=False, max_length=MAX_CREDENTIAL_LENGTH, strip=True,
+                label=one.label,
+                help_text=one.help,
+                required=False,
+                max_length=MAX_CREDENTIAL_LENGTH,
+                strip=True,
                 # new-password: the one value that keeps password managers from filling in the sign-in password
                 widget=forms.PasswordInput({"autocomplete": "new-password", "spellcheck": "false"}),
             )
@@ -42,7 +46,9 @@ class AccountForm(CredentialsForm):
     """A new account: what it is, at whose rules, with which credentials."""
 
     name = forms.CharField(
-        label=_("Name"), max_length=80, help_text=_("As you call it, such as “FTMO 100k”."),
+        label=_("Name"),
+        max_length=80,
+        help_text=_("As you call it, such as “FTMO 100k”."),
         widget=forms.TextInput({"autocomplete": "off"}),
     )
     kind = forms.ChoiceField(label=_("Kind"), widget=forms.RadioSelect)
@@ -51,7 +57,11 @@ class AccountForm(CredentialsForm):
     program = forms.CharField(label=_("Program"), max_length=80, required=False)
     phase = forms.ChoiceField(label=_("Phase"), choices=[("", "—"), *Phase.choices], required=False)
     size = forms.DecimalField(
-        label=_("Account size"), max_digits=20, decimal_places=2, min_value=Decimal("0.01"), required=False,
+        label=_("Account size"),
+        max_digits=20,
+        decimal_places=2,
+        min_value=Decimal("0.01"),
+        required=False,
         widget=forms.NumberInput({"inputmode": "decimal", "step": "any"}),
         help_text=_("In the account’s currency, as the firm names it."),
     )
@@ -89,9 +99,14 @@ class AccountForm(CredentialsForm):
         data = self.cleaned_data
         is_prop = data["kind"] == AccountKind.PROP
         return AccountDraft(
-            name=data["name"], venue=self.venue.code, kind=data["kind"], currency=data["currency"],
-            firm=data["firm"] if is_prop else "", program=data["program"] if is_prop else "",
-            phase=data["phase"] if is_prop else "", size=data["size"] if is_prop else None,
+            name=data["name"],
+            venue=self.venue.code,
+            kind=data["kind"],
+            currency=data["currency"],
+            firm=data["firm"] if is_prop else "",
+            program=data["program"] if is_prop else "",
+            phase=data["phase"] if is_prop else "",
+            size=data["size"] if is_prop else None,
             credentials=self.credentials(),
         )
 
@@ -106,6 +121,9 @@ class PauseForm(forms.Form):
     """Why an account is paused."""
 
     reason = forms.CharField(
-        label=_("Reason"), max_length=300, required=False, help_text=_("Your team sees it beside the account."),
+        label=_("Reason"),
+        max_length=300,
+        required=False,
+        help_text=_("Your team sees it beside the account."),
         widget=forms.TextInput({"autocomplete": "off"}),
     )

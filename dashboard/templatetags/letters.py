@@ -1,7 +1,7 @@
 """E-mails in two forms from one text: the HTML twin is made from the plain text, so the two never disagree.
 
-In the text, a line that ends with a colon, followed by a line that is an address of ours alone, is a button; a line "--"
-begins the part that says who sends this and why.
+In the text, a line that ends with a colon, followed by a line that is an address of ours alone, is a button; a line
+"--" begins the part that says who sends this and why.
 """
 
 from __future__ import annotations

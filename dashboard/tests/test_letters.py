@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from allauth.core.context import request_context
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.test import RequestFactory
 from django.utils import timezone
 
+from accounts.auth.adapters import AccountAdapter
 from accounts.models import Organization, User
+from accounts.tests.people import make_user
 from dashboard.templatetags.letters import twin
 
 ALLAUTH = sorted(
@@ -91,5 +95,30 @@ def test_a_twin_escapes_what_a_person_typed_and_makes_its_link_a_button() -> Non
 def test_what_somebody_typed_is_no_link_of_ours() -> None:
     """A name is in every invitation; it must not become a button that leads elsewhere."""
     host = settings.SITE_URL + ".example"
-    for text in ("Locked. Unlock it here:\nhttps://elsewhere.example/", f"Go to {host}/ now", "See https://a.example/x"):
+    for text in (
+        "Locked. Unlock it here:\nhttps://elsewhere.example/",
+        f"Go to {host}/ now",
+        "See https://a.example/x",
+    ):
         assert "href" not in twin(text)
+
+
+def test_a_change_of_the_sign_in_is_told_in_the_persons_zone_and_names_the_browser(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    person = make_user("zoe", time_zone="Asia/Tokyo")
+    agent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+    request = RequestFactory().get("/", headers={"user-agent": agent})
+    letters: list[str] = []
+
+    def keep(prefix: str, _email: str, given: dict[str, object]) -> None:
+        letters.append(render_to_string(f"{prefix}_message.txt", {**context(), **given}))
+
+    at = datetime(2026, 11, 20, 13, 14, tzinfo=UTC)
+    with request_context(request):
+        adapter = AccountAdapter()
+        monkeypatch.setattr(adapter, "send_mail", keep)
+        adapter.send_notification_mail("account/email/password_changed", person, {"timestamp": at}, person.email)
+    assert "When: 20 Nov 2026, 22:14 JST" in letters[0]
+    assert "With: Chrome on Linux" in letters[0]
+    assert "Mozilla" not in letters[0]

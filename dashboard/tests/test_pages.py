@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import time
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.core import mail
 from django.core.cache import cache
 from django.db import connections
@@ -21,9 +23,10 @@ from django.urls import reverse
 
 from accounts import audit
 from accounts.models import ApiKey, AuditEntry, Invitation, Membership, Organization, Role, TradingAccount, User
+from accounts.platform_box import platform_encrypt
 from accounts.services import keys, members
 from accounts.tenancy import atomic, tenant_scope
-from accounts.tests.people import Team, client_for, make_account, make_organization, make_user, team
+from accounts.tests.people import PASSWORD, Team, client_for, make_account, make_organization, make_user, team
 from dashboard.views.errors import server_error
 
 BUDGETS: dict[str, int] = json.loads((Path(__file__).parent / "query_budgets.json").read_text())
@@ -297,6 +300,7 @@ def test_a_key_is_shown_once_and_a_reload_makes_no_second_one() -> None:
     made = alice.post(reverse("key_new"), form)
     (text,) = re.findall(r"mk_\w+", made.content.decode())
     assert "no-store" in made["Cache-Control"]
+    assert f"{settings.SITE_URL}/api/v1/organization/" in made.content.decode()
     again = alice.post(reverse("key_new"), form, follow=True)
     assert "was made already" in again.content.decode()
     assert text not in again.content.decode()
@@ -411,6 +415,16 @@ def test_an_acceptance_is_recorded_for_a_viewer_too() -> None:
         assert AuditEntry.objects.filter(action="risk.acknowledged", actor_id=str(cast.bob.pk)).exists()
 
 
+def test_the_second_step_offers_a_passkey_only_to_somebody_who_has_one() -> None:
+    person = make_user("otto")
+    Authenticator.objects.create(user=person, type=Authenticator.Type.TOTP, data={"secret": platform_encrypt("A" * 32)})
+    client = Client()
+    client.post(reverse("account_login"), {"login": person.email, "password": PASSWORD})
+    page = client.get(reverse("mfa_authenticate")).content.decode()
+    assert "code from your authenticator app" in page
+    assert "mfa_webauthn_authenticate" not in page
+
+
 # --- Trail -----------------------------------------------------------------------------------------------------------
 def test_the_trail_is_filtered_paged_downloaded_and_checked() -> None:
     cast = team()
@@ -459,6 +473,16 @@ def test_the_local_mailbox_exists_at_home_only(tmp_path: Path) -> None:
         assert 'href="http://localhost/x"' in page
         assert Client().get(reverse("local_letter", args=["..%2f..%2fetc"])).status_code == 404
         assert Client(REMOTE_ADDR="203.0.113.9").get(reverse("local_mail")).status_code == 404
+        for header in ("X-Forwarded-For", "Via", "Forwarded"):  # a proxy on this machine that we were not told of
+            assert Client(headers={header: "203.0.113.9"}).get(reverse("local_mail")).status_code == 404
+
+
+def test_a_reached_limit_says_when_to_come_back() -> None:
+    client = Client(REMOTE_ADDR=f"203.0.113.{secrets.randbelow(200) + 50}")
+    answers = [client.post(reverse("account_signup"), {}) for _time in range(41)]  # 20 a minute, which may turn once
+    assert answers[-1].status_code == 429
+    assert answers[-1]["Retry-After"] == "60"
+    assert "Too many attempts" in answers[-1].content.decode()
 
 
 def test_errors_are_pages_with_a_sentence() -> None:

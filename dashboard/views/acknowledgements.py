@@ -27,7 +27,8 @@ def acknowledgements(request: HouseRequest) -> HttpResponse:
             messages.error(request, _("Tick the box to accept. Nothing was recorded."))
         else:
             tell(
-                request, lambda: people.acknowledge(caller(request), document, address.of(request)),
+                request,
+                lambda: people.acknowledge(caller(request), document, address.of(request)),
                 _("Your acceptance was recorded."),
             )
         return redirect(back(request, "acknowledgements"))
@@ -35,8 +36,12 @@ def acknowledgements(request: HouseRequest) -> HttpResponse:
         (row.document, row.version): row for row in Acknowledgement.objects.filter(user=person(request))
     }
     documents = [
-        {"code": one.value, "label": one.label, "version": people.VERSIONS[one.value],
-         "accepted": accepted.get((one.value, people.VERSIONS[one.value]))}
+        {
+            "code": one.value,
+            "label": one.label,
+            "version": people.VERSIONS[one.value],
+            "accepted": accepted.get((one.value, people.VERSIONS[one.value])),
+        }
         for one in (Acknowledgement.Document.RISK, Acknowledgement.Document.TERMS)
     ]
     return render(request, "pages/acknowledgements.html", {"documents": documents})

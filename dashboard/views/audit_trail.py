@@ -45,7 +45,8 @@ class Filter:
         except ValueError:
             who = ""
         return cls(
-            group=group if group in words.GROUPS else "", who=who,
+            group=group if group in words.GROUPS else "",
+            who=who,
             before=int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None,
         )
 
@@ -69,12 +70,20 @@ def trail(request: HouseRequest) -> HttpResponse:
     found = list(entries[: PAGE + 1])
     lines = queries.with_names(found[:PAGE])
     newest = AuditEntry.objects.order_by("-sequence").values_list("sequence", flat=True).first() or 0
-    return render(request, "pages/audit_trail.html", {
-        "lines": lines, "chosen": chosen, "groups": words.GROUPS.items(), "total": newest,
-        "people": [seat.user for seat in Membership.objects.select_related("user").order_by("joined_at")],
-        "older": chosen.query(found[PAGE - 1].sequence) if len(found) > PAGE else "",
-        "newest": chosen.query(None), "checked": cache.get(_check_key(request)),
-    })
+    return render(
+        request,
+        "pages/audit_trail.html",
+        {
+            "lines": lines,
+            "chosen": chosen,
+            "groups": words.GROUPS.items(),
+            "total": newest,
+            "people": [seat.user for seat in Membership.objects.select_related("user").order_by("joined_at")],
+            "older": chosen.query(found[PAGE - 1].sequence) if len(found) > PAGE else "",
+            "newest": chosen.query(None),
+            "checked": cache.get(_check_key(request)),
+        },
+    )
 
 
 def _check_key(request: HouseRequest) -> str:
@@ -93,10 +102,15 @@ def check(request: HouseRequest) -> HttpResponse:
     result = {"at": timezone.now(), "breaks": [(one.sequence, one.problem) for one in breaks]}
     cache.set(_check_key(request), result, 24 * 3600)
     if breaks:
-        messages.error(request, ngettext(
-            "The chain is broken at %(n)d entry. Tell support: this should be impossible.",
-            "The chain is broken at %(n)d entries. Tell support: this should be impossible.", len(breaks),
-        ) % {"n": len(breaks)})
+        messages.error(
+            request,
+            ngettext(
+                "The chain is broken at %(n)d entry. Tell support: this should be impossible.",
+                "The chain is broken at %(n)d entries. Tell support: this should be impossible.",
+                len(breaks),
+            )
+            % {"n": len(breaks)},
+        )
     else:
         messages.success(request, _("Every entry was recomputed; the chain is whole."))
     return redirect("audit_trail")
@@ -109,7 +123,8 @@ def download(request: HouseRequest) -> StreamingHttpResponse:
     organization_id, user_id = caller(request).organization_id, person(request).pk
     name = f"audit-trail-{timezone.localdate().isoformat()}.csv"
     return StreamingHttpResponse(
-        _lines(organization_id, user_id), content_type="text/csv; charset=utf-8",
+        _lines(organization_id, user_id),
+        content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
     )
 

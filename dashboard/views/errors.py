@@ -36,10 +36,21 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _answer(
-        request, 403, _("Please send that again"),
-        _("The form was open too long, or cookies are off, so we could not tell that it came from you. "
-          "Nothing was changed. Go back, reload the page and send it again."),
+        request,
+        403,
+        _("Please send that again"),
+        _(
+            "The form was open too long, or cookies are off, so we could not tell that it came from you. "
+            "Nothing was changed. Go back, reload the page and send it again."
+        ),
     )
+
+
+def too_many(request: HttpRequest) -> HttpResponse:
+    """Answer when one of allauth's limits is reached; they count minutes."""
+    response = render(request, "429.html", status=429)
+    response["Retry-After"] = "60"
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -21,7 +21,8 @@ from dashboard.views.doors import allowed, caller, confirmed_lately, tell
 @allowed(Permission.MANAGE_ORGANIZATION)
 def request_export(request: HouseRequest) -> HttpResponse:
     tell(
-        request, lambda: export.request(caller(request)),
+        request,
+        lambda: export.request(caller(request)),
         _("Your data is being collected. You get an e-mail when it is ready; it also appears here."),
     )
     return redirect("organization")

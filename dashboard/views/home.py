@@ -33,11 +33,15 @@ def home(request: HouseRequest) -> HttpResponse:
         TradingAccount.objects.exclude(status=AccountStatus.CLOSED).order_by("created_at")
     )
     recent = queries.with_names(AuditEntry.objects.order_by("-sequence")[:6])
-    return render(request, "pages/home.html", {
-        "has_second_factor": bool(kinds & {Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN}),
-        "has_recovery_codes": Authenticator.Type.RECOVERY_CODES in kinds,
-        "accounts": accounts,
-        "member_count": Membership.objects.count(),
-        "key_count": ApiKey.objects.filter(revoked_at=None).count(),
-        "recent": recent,
-    })
+    return render(
+        request,
+        "pages/home.html",
+        {
+            "has_second_factor": bool(kinds & {Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN}),
+            "has_recovery_codes": Authenticator.Type.RECOVERY_CODES in kinds,
+            "accounts": accounts,
+            "member_count": Membership.objects.count(),
+            "key_count": ApiKey.objects.filter(revoked_at=None).count(),
+            "recent": recent,
+        },
+    )

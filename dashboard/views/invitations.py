@@ -50,11 +50,17 @@ def invitation(request: HouseRequest, token: str) -> HttpResponse:
         request.session.pop(INVITATION, None)  # they are here; the overview must not send them back for ever
     else:
         request.session[INVITATION] = token
-    return render(request, "pages/invitation.html", {
-        "invitation": found, "form": form,
-        "has_account": not request.user.is_authenticated and User.objects.filter(email=found.email).exists(),
-        "is_for_me": request.user.is_authenticated and person(request).email.lower() == found.email.lower(),
-        "sign_in_url": f"{reverse('account_login')}?{urlencode({'next': here})}",
-        "sign_up_url": f"{reverse('account_signup')}?{urlencode({'next': here, 'email': found.email})}",
-        "here": here,
-    }, status=422 if form.errors else 200)
+    return render(
+        request,
+        "pages/invitation.html",
+        {
+            "invitation": found,
+            "form": form,
+            "has_account": not request.user.is_authenticated and User.objects.filter(email=found.email).exists(),
+            "is_for_me": request.user.is_authenticated and person(request).email.lower() == found.email.lower(),
+            "sign_in_url": f"{reverse('account_login')}?{urlencode({'next': here})}",
+            "sign_up_url": f"{reverse('account_signup')}?{urlencode({'next': here, 'email': found.email})}",
+            "here": here,
+        },
+        status=422 if form.errors else 200,
+    )

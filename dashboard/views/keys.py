@@ -5,16 +5,18 @@ from __future__ import annotations
 import secrets
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.cache import cache
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import Permission
-from accounts.models import ApiKey
+from accounts.models import ApiKey, KeyScope
 from accounts.requests import HouseRequest
 from accounts.services import keys
 from dashboard.forms.keys import KeyForm
@@ -42,19 +44,32 @@ def new(request: HouseRequest) -> HttpResponse:
     form = KeyForm(request.POST if request.method == "POST" else None, initial={"once": secrets.token_urlsafe(24)})
     if request.method == "POST" and form.is_valid():
         mark = f"key-form:{person(request).pk}:{form.cleaned_data['once']}"
-        if cache.get(mark):
+        if not cache.add(mark, 1, ONCE_S):  # one step, so that of two forms sent at once only one makes a key
             messages.warning(
                 request, _("That key was made already. Its text is not shown again; revoke it if you lost it.")
             )
             return redirect("keys")
-        made = attempt(form, lambda: keys.create(
-            caller(request), name=form.cleaned_data["name"], scopes=form.cleaned_data["scopes"],
-            networks=form.addresses(), expires_at=form.expires_at(),
-        ), KEY_FIELDS)
+        made = None
+        try:
+            made = attempt(
+                form,
+                lambda: keys.create(
+                    caller(request),
+                    name=form.cleaned_data["name"],
+                    scopes=form.cleaned_data["scopes"],
+                    networks=form.addresses(),
+                    expires_at=form.expires_at(),
+                ),
+                KEY_FIELDS,
+            )
+        finally:
+            if made is None:  # refused: the same form may be sent again, mended
+                cache.delete(mark)
         if made is not None:
-            cache.set(mark, 1, ONCE_S)
             key, text = made
-            return render(request, "pages/key_made.html", {"key": key, "text": text})
+            reads = set(key.scopes) != {KeyScope.SIGNALS}
+            try_at = settings.SITE_URL + reverse("api-organization") if reads else ""
+            return render(request, "pages/key_made.html", {"key": key, "text": text, "try_at": try_at})
     return render(request, "pages/key_new.html", {"form": form}, status=422 if form.errors else 200)
 
 
@@ -67,7 +82,8 @@ def revoke(request: HouseRequest, key_id: UUID) -> HttpResponse:
         raise Http404
     if request.method == "POST":
         tell(
-            request, lambda: keys.revoke(caller(request), key_id),
+            request,
+            lambda: keys.revoke(caller(request), key_id),
             _("“%(name)s” no longer opens anything.") % {"name": key.name},
         )
         return redirect("keys")

@@ -21,7 +21,11 @@ from dashboard.forms.organizations import TypedNameForm
 from dashboard.views.doors import allowed, attempt, caller, confirmed_lately, in_organization, tell
 
 INVITE_FIELDS = {
-    "email_invalid": "email", "already_member": "email", "already_invited": "email", "role_invalid": "role",
+    "email_invalid": "email",
+    "already_member": "email",
+    "already_invited": "email",
+    "invited_often": "email",
+    "role_invalid": "role",
 }
 
 
@@ -35,7 +39,8 @@ def _team_page(request: HouseRequest, form: InviteForm, status: int = 200) -> Ht
     seats = list(Membership.objects.select_related("user").order_by("joined_at"))
     recent = timezone.now() - timedelta(days=7)
     invitations = [
-        one for one in Invitation.objects.filter(accepted_at=None).order_by("-created_at")
+        one
+        for one in Invitation.objects.filter(accepted_at=None).order_by("-created_at")
         if one.withdrawn_at is None or one.withdrawn_at > recent
     ]
     open_addresses = {one.email for one in invitations if one.withdrawn_at is None} | {one.user.email for one in seats}
@@ -61,7 +66,8 @@ def invite(request: HouseRequest) -> HttpResponse:
 @allowed(Permission.MANAGE_MEMBERS)
 def invite_again(request: HouseRequest, invitation_id: UUID) -> HttpResponse:
     tell(
-        request, lambda: members.send_again(caller(request), invitation_id),
+        request,
+        lambda: members.send_again(caller(request), invitation_id),
         _("A new invitation is on its way. The older link no longer works."),
     )
     return redirect("team")
@@ -71,7 +77,8 @@ def invite_again(request: HouseRequest, invitation_id: UUID) -> HttpResponse:
 @allowed(Permission.MANAGE_MEMBERS)
 def withdraw(request: HouseRequest, invitation_id: UUID) -> HttpResponse:
     tell(
-        request, lambda: members.withdraw(caller(request), invitation_id),
+        request,
+        lambda: members.withdraw(caller(request), invitation_id),
         _("The invitation was withdrawn; its link no longer works. You can invite again below."),
     )
     return redirect("team")
@@ -86,7 +93,8 @@ def change_role(request: HouseRequest, membership_id: UUID) -> HttpResponse:
         return redirect("team")
     role = Role(form.cleaned_data["role"])
     tell(
-        request, lambda: members.change_role(caller(request), membership_id, role),
+        request,
+        lambda: members.change_role(caller(request), membership_id, role),
         _("The role is now %(role)s.") % {"role": role.label},
     )
     return redirect("team")
@@ -107,7 +115,8 @@ def remove(request: HouseRequest, membership_id: UUID) -> HttpResponse:
     if request.method == "POST":
         name = seat.user.get_short_name()
         tell(
-            request, lambda: members.remove(caller(request), membership_id),
+            request,
+            lambda: members.remove(caller(request), membership_id),
             _("%(name)s is no longer a member.") % {"name": name},
         )
         return redirect("team")

@@ -31,7 +31,8 @@ def organization(request: HouseRequest) -> HttpResponse:
 def _settings_page(request: HouseRequest, form: NameForm, status: int = 200) -> HttpResponse:
     exports = list(DataExport.objects.select_related("requested_by__user").order_by("-requested_at")[:5])
     return render(
-        request, "pages/organization.html",
+        request,
+        "pages/organization.html",
         {"form": form, "exports": exports, "grace": settings.CLOSING_GRACE, "export_age": settings.EXPORT_AGE},
         status=status,
     )
@@ -57,7 +58,10 @@ def new(request: HouseRequest) -> HttpResponse:
     """Found one more organization and go there."""
     form = NameForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        founded = attempt(form, lambda: organizations.found(person(request), form.cleaned_data["name"]), NAME_FIELDS)
+        name = form.cleaned_data["name"]
+        founded = attempt(
+            form, lambda: organizations.found_another(person(request), name, request.memberships), NAME_FIELDS
+        )
         if founded is not None:
             request.session[CHOSEN] = str(founded.pk)
             messages.success(request, _("“%(name)s” is ready. You own it.") % {"name": founded.name})
@@ -93,7 +97,9 @@ def close(request: HouseRequest) -> HttpResponse:
             messages.success(request, _("The organization will be erased. Until then you can keep it open."))
             return redirect("organization")
     return render(
-        request, "pages/organization_close.html", {"form": form, "grace": settings.CLOSING_GRACE},
+        request,
+        "pages/organization_close.html",
+        {"form": form, "grace": settings.CLOSING_GRACE},
         status=422 if form.errors else 200,
     )
 
@@ -102,7 +108,8 @@ def close(request: HouseRequest) -> HttpResponse:
 @allowed(Permission.MANAGE_ORGANIZATION)
 def keep_open(request: HouseRequest) -> HttpResponse:
     tell(
-        request, lambda: organizations.keep_open(caller(request)),
+        request,
+        lambda: organizations.keep_open(caller(request)),
         _("The organization stays open. Auto-trading stays off until somebody switches it on."),
     )
     return redirect("organization")

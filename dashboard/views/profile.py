@@ -26,7 +26,8 @@ def profile(request: HouseRequest) -> HttpResponse:
     form = ProfileForm(request.POST if request.method == "POST" else None, initial=initial, current_zone=user.time_zone)
     if request.method == "POST" and form.is_valid():
         done = attempt(
-            form, lambda: people.update_profile(user, **form.cleaned_data),
+            form,
+            lambda: people.update_profile(user, **form.cleaned_data),
             {"time_zone_unknown": "time_zone", "name_invalid": "name"},
         )
         if done is not None:

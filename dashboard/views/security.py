@@ -33,17 +33,21 @@ def security(request: HouseRequest) -> HttpResponse:
     factors = list(Authenticator.objects.filter(user=user).order_by("created_at"))
     codes = next((one for one in factors if one.type == Authenticator.Type.RECOVERY_CODES), None)
     passkeys = [one for one in factors if one.type == Authenticator.Type.WEBAUTHN]
-    return render(request, "pages/security.html", {
-        "passkeys": passkeys,
-        "can_sign_in_alone": any(one.wrap().is_passwordless is not False for one in passkeys),
-        "totp": next((one for one in factors if one.type == Authenticator.Type.TOTP), None),
-        "recovery_codes": codes,
-        "codes_left": len(codes.wrap().get_unused_codes()) if codes else 0,
-        "has_password": user.has_usable_password(),
-        "sessions": list(UserSession.objects.filter(user=user).order_by("-last_seen_at")[:10]),
-        "current_session": request.session.session_key,
-        "sign_ins": list(SignIn.objects.filter(user=user).order_by("-at")[:SIGN_INS_SHOWN]),
-    })
+    return render(
+        request,
+        "pages/security.html",
+        {
+            "passkeys": passkeys,
+            "can_sign_in_alone": any(one.wrap().is_passwordless is not False for one in passkeys),
+            "totp": next((one for one in factors if one.type == Authenticator.Type.TOTP), None),
+            "recovery_codes": codes,
+            "codes_left": len(codes.wrap().get_unused_codes()) if codes else 0,
+            "has_password": user.has_usable_password(),
+            "sessions": list(UserSession.objects.filter(user=user).order_by("-last_seen_at")[:10]),
+            "current_session": request.session.session_key,
+            "sign_ins": list(SignIn.objects.filter(user=user).order_by("-at")[:SIGN_INS_SHOWN]),
+        },
+    )
 
 
 @personal

@@ -23,7 +23,10 @@ from mikrobot_platform.kernel.registry import venues
 from mikrobot_platform.kernel.venues import VenueInfo
 
 ACCOUNT_FIELDS = {
-    "name_invalid": "name", "name_taken": "name", "kind_invalid": "kind", "currency_invalid": "currency",
+    "name_invalid": "name",
+    "name_taken": "name",
+    "kind_invalid": "kind",
+    "currency_invalid": "currency",
     "size_invalid": "size",
 }
 
@@ -32,10 +35,14 @@ ACCOUNT_FIELDS = {
 @in_organization
 def listing(request: HouseRequest) -> HttpResponse:
     rows = list(TradingAccount.objects.order_by("created_at"))
-    return render(request, "pages/trading_accounts.html", {
-        "open": [row for row in rows if row.status != AccountStatus.CLOSED],
-        "closed": [row for row in rows if row.status == AccountStatus.CLOSED],
-    })
+    return render(
+        request,
+        "pages/trading_accounts.html",
+        {
+            "open": [row for row in rows if row.status != AccountStatus.CLOSED],
+            "closed": [row for row in rows if row.status == AccountStatus.CLOSED],
+        },
+    )
 
 
 @never_cache
@@ -84,17 +91,27 @@ def account(request: HouseRequest, account_id: UUID) -> HttpResponse:
 
 
 def _account_page(
-    request: HouseRequest, row: TradingAccount, *, name_form: AccountNameForm | None = None,
-    credentials_form: CredentialsForm | None = None, pause_form: PauseForm | None = None,
+    request: HouseRequest,
+    row: TradingAccount,
+    *,
+    name_form: AccountNameForm | None = None,
+    credentials_form: CredentialsForm | None = None,
+    pause_form: PauseForm | None = None,
 ) -> HttpResponse:
     venue: VenueInfo | None = venues().get(row.venue)
     forms = (name_form, credentials_form, pause_form)
-    return render(request, "pages/trading_account.html", {
-        "account": row, "venue": venue,
-        "name_form": name_form or AccountNameForm(initial={"name": row.name}),
-        "credentials_form": credentials_form or (CredentialsForm(venue=venue) if venue else None),
-        "pause_form": pause_form or PauseForm(),
-    }, status=422 if any(form is not None and form.errors for form in forms) else 200)
+    return render(
+        request,
+        "pages/trading_account.html",
+        {
+            "account": row,
+            "venue": venue,
+            "name_form": name_form or AccountNameForm(initial={"name": row.name}),
+            "credentials_form": credentials_form or (CredentialsForm(venue=venue) if venue else None),
+            "pause_form": pause_form or PauseForm(),
+        },
+        status=422 if any(form is not None and form.errors for form in forms) else 200,
+    )
 
 
 @require_POST
@@ -153,7 +170,8 @@ def pause(request: HouseRequest, account_id: UUID) -> HttpResponse:
 @allowed(Permission.MANAGE_ACCOUNTS)
 def resume(request: HouseRequest, account_id: UUID) -> HttpResponse:
     tell(
-        request, lambda: trading_accounts.resume(caller(request), account_id),
+        request,
+        lambda: trading_accounts.resume(caller(request), account_id),
         _("The account is ready again. Auto-trading stays off until you switch it on."),
     )
     return redirect("trading_account", account_id)

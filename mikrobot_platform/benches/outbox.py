@@ -19,8 +19,8 @@ NAME = "outbox"
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Describe the options."""
-    parser.add_argument("--events", type=int, default=2_000, help="for each of the two ways")
-    parser.add_argument("--organizations", type=int, default=10)
+    parser.add_argument("--events", type=int, default=2_000, help="for each of the two ways (default %(default)s)")
+    parser.add_argument("--organizations", type=int, default=10, help="among how many (default %(default)s)")
 
 
 def run(options: Mapping[str, Any]) -> Measurement:

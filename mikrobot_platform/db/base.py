@@ -10,7 +10,7 @@ from mikrobot_platform.db import scope as scopes
 
 
 class DatabaseWrapper(PostgresWrapper):
-    """Announce the current scope when a transaction begins; autocommit statements have no scope and see no tenant rows."""
+    """Announce the current scope when a transaction begins; outside of one nobody sees tenant rows."""
 
     scope: scopes.Scope = scopes.NOBODY
 

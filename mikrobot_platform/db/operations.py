@@ -16,7 +16,7 @@ USER = "(select nullif(current_setting('app.user_id', true), '')::uuid)"
 SYSTEM = "(select nullif(current_setting('app.system_scope', true), ''))"
 
 
-def tenant_table(  # noqa: PLR0913
+def tenant_table(
     table: str,
     *,
     read: Sequence[str] = (),
@@ -27,8 +27,8 @@ def tenant_table(  # noqa: PLR0913
 ) -> RunSQL:
     """Keep tenants apart in `table`.
 
-    `read` and `write` name the system scopes that may cross tenants here, in the engine role only. `also_seen` is one more
-    condition under which a row may be read (never written), such as a person's own memberships.
+    `read` and `write` name the system scopes that may cross tenants here, in the engine role only. `also_seen` is one
+    more condition under which a row may be read (never written), such as a person's own memberships.
     """
     mine = f"{key} = {ORGANIZATION}"
     statements = [

@@ -1,7 +1,7 @@
 """Who the database is working for: the one ContextVar that decides which rows exist.
 
-A scope is entered, never assigned; the backend (base.py) tells PostgreSQL about it at every BEGIN, so a connection that comes
-back from a pool never carries the last tenant along. Without a scope there are no tenant rows at all.
+A scope is entered, never assigned; the backend (base.py) tells PostgreSQL about it at every BEGIN, so a connection that
+comes back from a pool never carries the last tenant along. Without a scope there are no tenant rows at all.
 """
 
 from __future__ import annotations

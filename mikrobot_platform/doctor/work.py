@@ -15,7 +15,6 @@ from accounts.tenancy import system_scope
 from mikrobot_platform import heartbeats, stores
 from mikrobot_platform.doctor import Finding, fail, ok, told, warn
 
-OUTBOX_LATE_S = 60.0
 EXPORT_PATIENCE = timedelta(minutes=10)
 CLOSING_PATIENCE = timedelta(hours=1)
 BEAT_LAG_S = 10.0
@@ -78,7 +77,7 @@ def outbox() -> Finding:
             f"{found.parked} events are parked after too many failures; {sentence}",
             "Staff pages, Outbox, Parked: read the error, repair its cause, then deliver again.",
         )
-    if found.late_s > OUTBOX_LATE_S:
+    if found.late_s > heartbeats.OUTBOX_PATIENCE_S:
         return fail(sentence, "Look whether a worker serves the queue default, and into its log.")
     if found.failing:
         return warn(f"{sentence}; {found.failing} organizations wait after a failure", "Look into the workers' log.")

@@ -1,7 +1,7 @@
 """Tables of names: what plugs in where. Adding a broker, a source, a subscriber is one line here and one file there.
 
-Only strings stand here, so that the floor knows nothing of the rooms above it; `resolve` imports at the moment of use, and
-test_architecture.py proves that every name leads somewhere.
+Only strings stand here, so that the floor knows nothing of the rooms above it; `resolve` imports at the moment of use,
+and test_architecture.py proves that every name leads somewhere.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from importlib import import_module
 from mikrobot_platform.kernel.events import EventName
 from mikrobot_platform.kernel.venues import VenueInfo
 
-# Venue code -> module with `VENUE: VenueInfo` (kernel/venues.py) and, from the story issue on, its adapter.
+# Venue code -> module with `VENUE: VenueInfo` (kernel/venues.py).
 BROKERS: Mapping[str, str] = {
     "paper": "trading.brokers.paper:VENUE",
 }
@@ -26,7 +26,7 @@ SOURCES: Mapping[str, str] = {
     "manual": "trading.sources.manual:DIALECT",
 }
 
-# Event -> functions `(event) -> None`, called by the outbox relay in the tenant's scope, inside the relay's transaction:
+# Event -> functions `(event) -> None`, called by the outbox relay in the tenant's scope and in its own transaction:
 # what they write in the database happens once; what they do outside it must bear a repetition.
 SUBSCRIBERS: Mapping[EventName, tuple[str, ...]] = {
     EventName.MEMBER_INVITED: ("notifications.dispatch:invitation",),

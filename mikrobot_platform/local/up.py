@@ -99,8 +99,9 @@ class Up:
         self._start_servers(supervisor, here)
         order = {"data": str(self._data.root), "admin": here.admin, "is_ours": bool(here.postgres), "demo": self._demo}
         errand.run(order, self._steps)
-        self._start_services(supervisor, here, sockets)
+        # Before the web answers: whoever sees it ready may call `manage.py doctor` in the same second.
         State(pid=os.getpid(), address=self._address, environment=here.published()).write(self._data)
+        self._start_services(supervisor, here, sockets)
         self._greet(here)
 
     def _start_servers(self, supervisor: Supervisor, here: Installation) -> None:

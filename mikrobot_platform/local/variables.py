@@ -71,11 +71,15 @@ def adopt(argv: list[str], root: Path, environment: MutableMapping[str, str] = o
 
 
 def data_option(argv: list[str]) -> str:
-    """Find `--data DIR` among a command's arguments: it decides where the variables come from, so it is read first."""
+    """Find `--data DIR` among a command's arguments: it decides where the variables come from, so it is read first.
+
+    `rotate_keys --data` names a kind of key and no folder; what begins with a dash is the next option."""
+    if argv[1:2] == ["rotate_keys"]:
+        return ""
     for word, following in zip(argv, [*argv[1:], ""], strict=True):
         name, equals, value = word.partition("=")
         if name == "--data":
-            return value if equals else following
+            return value if equals else "" if following.startswith("-") else following
     return ""
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -101,6 +103,14 @@ class TestVenv:
         (venv.path / "mikrobot-base").write_text("/a/python/that/is/gone")
         assert not venv._is_whole()
 
+    def test_without_room_nothing_is_begun(self, venv: Venv, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=3_000_000))
+        with pytest.raises(Problem) as caught:
+            venv.ensure(dev=False)
+        assert "There are 3 MB free" in caught.value.reason
+        assert "Free some space" in caught.value.remedy
+        assert not venv.path.exists()
+
 
 class TestVariables:
     """The environment wins, then `.env`, then a running `up`."""
@@ -159,6 +169,14 @@ class TestVariables:
         first, last = environment["PATH"].split(os.pathsep)
         assert first == "/bin"
         assert (Path(last) / "psql").exists()
+
+
+def test_without_room_there_is_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=3_000_000))
+    with pytest.raises(Problem) as caught:
+        Data(root=tmp_path / "data").prepare()
+    assert "There are 3 MB free" in caught.value.reason
+    assert "--data DIR" in caught.value.remedy
 
 
 def test_secrets_are_made_once(tmp_path: Path) -> None:

@@ -251,9 +251,7 @@ def test_keys_that_do_not_open_are_counted(monkeypatch: pytest.MonkeyPatch) -> N
     assert machine.keys().state is State.FAIL
 
 
-@pytest.mark.parametrize(
-    ("free", "state"), [(100 << 20, State.FAIL), (900 << 20, State.WARN), (5 << 30, State.OK)]
-)
+@pytest.mark.parametrize(("free", "state"), [(100 << 20, State.FAIL), (900 << 20, State.WARN), (5 << 30, State.OK)])
 def test_a_full_disk_is_said(free: int, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(total=10 << 30, free=free))
     assert machine.disk().state is state

@@ -198,7 +198,7 @@ def live(source: Source, *, dies_at: int | None = None, is_after: bool = False) 
     steps = 0
 
     def work() -> None:
-        connection = connections["engine"]
+        connection: Any = connections["engine"]
         connection.ensure_connection()
         raw, commit = connection.connection, connection._commit
 

@@ -31,7 +31,10 @@ class Command(BaseCommand):
             "--now", action="store_true", help="with --data: delete old data keys at once, not an hour later"
         )
         parser.add_argument(
-            "--wait", type=float, default=0.0, metavar="SECONDS",
+            "--wait",
+            type=float,
+            default=0.0,
+            metavar="SECONDS",
             help="with --master: time that other hosts need to receive the changed key file (default 0: they share it)",
         )
 

@@ -7,15 +7,22 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
+from django.urls import reverse
 
 from accounts import audit
 from accounts.models import User
 from accounts.services import staff
 from accounts.tenancy import system_scope
+
+
+def reset_address() -> str:
+    """Return where somebody without a password sets one."""
+    return f"{settings.SITE_URL}{reverse('account_reset_password')}"
 
 
 class Command(BaseCommand):
@@ -52,6 +59,14 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{email} is {state}." if is_changed else f"{email} was {state} already; nothing was changed."
         )
+        if not is_known:
+            how = "the password you typed" if password else f"a password set at {reset_address()}"
+            self.stdout.write(f"Nobody had this address, so a new person was made, who signs in with {how}.")
+        if not options["dismiss"]:
+            self.stdout.write(
+                f"{settings.SITE_URL}{reverse('admin:index')} opens to them after a sign-in with a second factor,"
+                " which they add under Security."
+            )
 
     def _ask_password(self, email: str) -> str | None:
         if not sys.stdin.isatty():

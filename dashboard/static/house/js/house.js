@@ -33,6 +33,10 @@
     place.focus();
   });
 
+  // After a refused form the reader begins at what needs a change, not at the top of the page.
+  const problems = document.querySelector("[data-problems]");
+  if (problems) problems.focus();
+
   // Passkeys need the browser's help; without it the button would do nothing.
   if (!window.PublicKeyCredential) {
     document.querySelectorAll("[data-needs-passkey]").forEach(function (part) { part.hidden = true; });
