@@ -69,9 +69,7 @@ def platform_rows(table: str, *, scope: str, is_shared: bool) -> RunSQL:
     ]
     undo = [f"DROP POLICY no_pretender ON {table}", f"DROP POLICY system_platform ON {table}"]
     if is_shared:
-        statements.append(
-            f"CREATE POLICY shared ON {table} FOR SELECT USING ({mine} AND {ORGANIZATION} IS NOT NULL)"
-        )
+        statements.append(f"CREATE POLICY shared ON {table} FOR SELECT USING ({mine} AND {ORGANIZATION} IS NOT NULL)")
         undo.insert(0, f"DROP POLICY shared ON {table}")
     return RunSQL(";\n".join(statements), reverse_sql=";\n".join(undo))
 

@@ -108,7 +108,9 @@ MAKERS: dict[str, Callable[[Team], Any]] = {
     "trading.RawSignal": lambda cast: RawSignal.objects.get(pk=_delivered(cast).raw_id),
     "trading.Signal": lambda cast: Signal.objects.get(pk=_delivered(cast).signal_id),
     "trading.SignalEvent": lambda cast: SignalEvent.objects.filter(raw_id=_delivered(cast).raw_id).first(),
-    "trading.Strategy": lambda cast: Strategy.objects.create(code="own", version=uuid4().hex[:8], name="Own", parameters={}),
+    "trading.Strategy": lambda cast: Strategy.objects.create(
+        code="own", version=uuid4().hex[:8], name="Own", parameters={}
+    ),
     "trading.Follow": lambda cast: Follow.objects.create(
         account=people.make_account(cast.as_alice, f"Account {uuid4().hex[:6]}"),
         strategy=Strategy.objects.filter(organization_id=PLATFORM_ID).first(),
