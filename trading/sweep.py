@@ -8,18 +8,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import redis
-from django.db import connections
+from django.db.models import QuerySet
 
+from accounts.models.base import TenantRow
 from accounts.tenancy import system_scope
-from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.stores import redis_client
 from trading import pipeline
 from trading.ledger import ledger_of, note
-from trading.models import EventKind, RawSignal, RawState, Signal, SignalState
+from trading.models import EventKind, RawSignal, RawState, Signal, SignalState, SourceNonce
 
 log = logging.getLogger(__name__)
 
@@ -28,30 +30,34 @@ GRACE = timedelta(seconds=5)
 BATCH = 500
 MAX_ATTEMPTS = 5
 
-Waiting = list[tuple[UUID, UUID]]
 
-
-def sweep(*, now: datetime, grace: timedelta = GRACE, batch: int = BATCH) -> int:
-    """Move on what stands still, oldest first; return how much there was."""
+def sweep(*, now: datetime, grace: timedelta = GRACE, batch: int = BATCH, among: Collection[UUID] | None = None) -> int:
+    """Move on what stands still, oldest first; return how much there was. `among` restricts it to some owners."""
     _take_mark_away()
     with system_scope(SCOPE):
-        messages = _waiting(RawSignal, RawState.RECEIVED, before=now - grace, batch=batch)
-        with connections[scopes.ENGINE].cursor() as cursor:
-            cursor.execute("delete from trading_sourcenonce where expires_at < %s", [now])
+        messages = list(_waiting(RawSignal, RawState.RECEIVED, among, before=now - grace)[:batch])
+        _of(SourceNonce, among).filter(expires_at__lt=now).delete()
     for organization_id, raw_id in messages:
         _read_again(organization_id, raw_id, now)
     with system_scope(SCOPE):
-        signals = _waiting(Signal, SignalState.WAITING, before=None, batch=batch)
+        signals = list(_waiting(Signal, SignalState.WAITING, among, before=None)[:batch])
     for organization_id, signal_id in signals:
         _judge(organization_id, signal_id, now)
     return len(messages) + len(signals)
 
 
-def _waiting(model: type[RawSignal | Signal], state: str, *, before: datetime | None, batch: int) -> Waiting:
-    rows = model.objects.filter(state=state)
+def _of(model: type[TenantRow], among: Collection[UUID] | None) -> QuerySet[Any]:
+    rows = model.objects.all()
+    return rows if among is None else rows.filter(organization_id__in=among)
+
+
+def _waiting(
+    model: type[RawSignal | Signal], state: str, among: Collection[UUID] | None, *, before: datetime | None
+) -> QuerySet[Any, tuple[UUID, UUID]]:
+    rows = _of(model, among).filter(state=state)
     if before is not None:
         rows = rows.filter(received_at__lte=before)
-    return list(rows.order_by("received_at").values_list("organization_id", "pk")[:batch])
+    return rows.order_by("received_at").values_list("organization_id", "pk")
 
 
 def _read_again(organization_id: UUID, raw_id: UUID, now: datetime) -> None:

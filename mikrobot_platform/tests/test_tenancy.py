@@ -466,9 +466,11 @@ def snapshot(organization_id: UUID) -> dict[str, str | None]:
     with tenant_scope(organization_id), atomic(), connection.cursor() as cursor:
         models: list[type[Model]] = [*tenant_models(), Organization]
         for model in models:
-            table = connection.ops.quote_name(model._meta.db_table)
+            table, key = connection.ops.quote_name(model._meta.db_table), "organization_id"
+            if model is Organization:
+                key = "id"
             cursor.execute(
-                f"select md5(string_agg(t::text, '|' order by t::text)) from {table} t where organization_id = %s",
+                f"select md5(string_agg(t::text, '|' order by t::text)) from {table} t where {key} = %s",
                 [organization_id],  # what the platform shares with everybody changes without anybody here
             )
             (found[model._meta.label],) = cursor.fetchone() or (None,)

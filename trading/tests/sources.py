@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from trading import sweep
 from trading.ledger import ledger_of
 from trading.models import RawSignal, Signal, SignalEvent, Source
 from trading.pipeline import Delivery
+from trading.tests.samples import CLIENTS
 
 NOW = datetime(2025, 8, 4, 8, 28, 20, tzinfo=UTC)
 
@@ -25,6 +28,17 @@ def make_source(organization_id: UUID, kind: str = "rest", **fields: Any) -> Sou
 def rest(symbol: str = "EURUSD", side: str = "buy", **fields: Any) -> Delivery:
     """Write one REST signal; without an `id` it is known by what it says."""
     return Delivery(body=json.dumps({"action": "open", "symbol": symbol, "side": side, **fields}).encode())
+
+
+def push(source: Source, sequence: int, kind: str = "signal") -> Delivery:
+    """Number a sample anew, without touching a digit of its prices."""
+    body = json.loads((CLIENTS / "samples" / f"{kind}.json").read_text())["body"]
+    told = json.loads(body)
+    for name, value in (
+        ("source", json.dumps(str(source.pk))), ("sequence", str(sequence)), ("id", json.dumps(f"m-{sequence}"))
+    ):  # fmt: skip
+        body = re.sub(f'"{name}": ?{re.escape(json.dumps(told[name]))}', f'"{name}":{value}', body, count=1)
+    return Delivery(body=body.encode())
 
 
 def rows(source: Source) -> tuple[list[RawSignal], list[Signal]]:
@@ -45,3 +59,8 @@ def events(source: Source) -> list[SignalEvent]:
 
 def kinds(source: Source) -> list[str]:
     return [event.kind for event in events(source)]
+
+
+def swept(source: Source, now: datetime) -> int:
+    """Sweep, leaving alone what other tests have standing about at this moment."""
+    return sweep.sweep(now=now, among=[source.organization_id])

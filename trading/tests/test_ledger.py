@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -41,8 +40,8 @@ from trading.models import (
 )
 from trading.pipeline import Delivery, ingest
 from trading.sources import DUPLICATE_WINDOW_S, plain
-from trading.tests.samples import CLIENTS, golden, read, v8
-from trading.tests.sources import NOW, events, kinds, make_source, rest, rows
+from trading.tests.samples import golden, read, v8
+from trading.tests.sources import NOW, events, kinds, make_source, push, rest, rows, swept
 
 T = TypeVar("T")
 
@@ -65,7 +64,7 @@ def test_a_message_becomes_one_signal_with_its_story(source: Source) -> None:
     assert (signal.symbol, signal.side, signal.stop, signal.stop_unit) == ("EURUSD", "buy", Decimal("1.05"), "price")
     draft = stored.read(SignalDraft, signal.draft)
     assert (draft.id, draft.quantity) == ("a-1", Decimal(2))
-    sweep.sweep(now=NOW)
+    swept(source, NOW)
     assert kinds(source) == [EventKind.RECEIVED, EventKind.PARSED, EventKind.JUDGED]
 
 
@@ -104,7 +103,7 @@ def test_an_idempotency_key_survives_until_a_later_reading(source: Source) -> No
     ingest(source, delivery, now=NOW)
     with patch("trading.pipeline.understand", side_effect=OperationalError), pytest.raises(OperationalError):
         ingest(source, delivery, now=NOW + timedelta(days=1))
-    sweep.sweep(now=NOW + timedelta(days=2))
+    swept(source, NOW + timedelta(days=2))
     raws, signals = rows(source)
     assert [raw.state for raw in raws] == [RawState.READ, RawState.DUPLICATE]
     assert len(signals) == 1
@@ -148,9 +147,9 @@ def test_a_fault_of_the_database_leaves_the_message_to_the_sweep(source: Source)
     with patch("trading.pipeline.dedupe_key", side_effect=OperationalError), pytest.raises(OperationalError):
         ingest(source, rest(), now=NOW)
     assert [raw.state for raw in rows(source)[0]] == [RawState.RECEIVED]
-    sweep.sweep(now=NOW + timedelta(seconds=1))
+    swept(source, NOW + timedelta(seconds=1))
     assert [raw.state for raw in rows(source)[0]] == [RawState.RECEIVED], "whoever received it may be reading it"
-    sweep.sweep(now=NOW + sweep.GRACE)
+    swept(source, NOW + sweep.GRACE)
     raws, signals = rows(source)
     assert [raw.state for raw in raws] == [RawState.READ]
     assert [signal.state for signal in signals] == [SignalState.REJECTED]
@@ -160,14 +159,14 @@ def test_what_stands_still_every_time_is_given_up_with_an_alarm(source: Source) 
     pipeline.keep(source, rest(), now=NOW)
     with patch("trading.pipeline.understand", side_effect=OperationalError):
         for _ in range(sweep.MAX_ATTEMPTS):
-            sweep.sweep(now=NOW + sweep.GRACE)
+            swept(source, NOW + sweep.GRACE)
             assert [raw.state for raw in rows(source)[0]] == [RawState.RECEIVED]
-        sweep.sweep(now=NOW + sweep.GRACE)
+        swept(source, NOW + sweep.GRACE)
     [raw], _ = rows(source)
     assert raw.state == RawState.QUARANTINED
     ingest(source, rest(id="second"), now=NOW)
     with patch("trading.pipeline.judge", side_effect=RuntimeError):
-        sweep.sweep(now=NOW)
+        swept(source, NOW)
     assert rows(source)[1][0].state == SignalState.QUARANTINED
 
 
@@ -240,12 +239,12 @@ def test_death_at_any_step_loses_nothing_and_doubles_nothing(cast: Team, owner: 
         live(source, dies_at=step, is_after=is_after)
         raws, _ = rows(source)
         was_kept = bool(raws)
-        sweep.sweep(now=NOW + sweep.GRACE)
+        swept(source, NOW + sweep.GRACE)
         raws, signals = rows(source)
         assert len(signals) == was_kept, step
         outcome = ingest(source, rest(id="only"), now=NOW)  # nobody told the sender that it arrived
         assert outcome.state is (RawState.DUPLICATE if was_kept else RawState.READ)
-        sweep.sweep(now=NOW + sweep.GRACE)
+        swept(source, NOW + sweep.GRACE)
         raws, signals = rows(source)
         assert [signal.state for signal in signals] == [SignalState.REJECTED], step
         assert sorted(raw.state for raw in raws) == sorted([RawState.READ, *[RawState.DUPLICATE] * was_kept])
@@ -287,17 +286,6 @@ def test_two_workers_judge_once(source: Source) -> None:
 
 
 # --- Streams, nonces, clocks ------------------------------------------------------------------------------------------
-def push(source: Source, sequence: int, kind: str = "signal") -> Delivery:
-    """Number a sample anew, without touching a digit of its prices."""
-    body = json.loads((CLIENTS / "samples" / f"{kind}.json").read_text())["body"]
-    told = json.loads(body)
-    for name, value in (
-        ("source", json.dumps(str(source.pk))), ("sequence", str(sequence)), ("id", json.dumps(f"m-{sequence}"))
-    ):  # fmt: skip
-        body = re.sub(f'"{name}": ?{re.escape(json.dumps(told[name]))}', f'"{name}":{value}', body, count=1)
-    return Delivery(body=body.encode())
-
-
 def test_a_stream_counts_what_is_missing_and_acts_on_nothing_twice(cast: Team) -> None:
     source = make_source(cast.house.pk, "ea_push")
     for sequence, kind, state in [
@@ -324,9 +312,9 @@ def test_a_nonce_is_used_once_and_forgotten_when_it_cannot_return(cast: Team, so
             return SourceNonce.is_first(source, "n" * 16, now=now, keep_s=600)
 
     assert [use(), use()] == [True, False]
-    sweep.sweep(now=NOW + timedelta(seconds=600))
+    swept(source, NOW + timedelta(seconds=600))
     assert not use()
-    sweep.sweep(now=NOW + timedelta(seconds=601))
+    swept(source, NOW + timedelta(seconds=601))
     assert use()
 
 

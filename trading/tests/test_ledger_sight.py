@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import html
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -16,9 +18,11 @@ from django.core.management import call_command
 from django.db import IntegrityError, connections, transaction
 from django.db.utils import DatabaseError
 
+from accounts.admin.base import list_url, record_url
 from accounts.models.audit import PLATFORM_ID
 from accounts.tenancy import ScopeError, atomic, system_scope, tenant_scope
 from accounts.tests.people import Team, make_account, team
+from accounts.tests.staff_desk import desk
 from mikrobot_platform.db.scope import Scope, enter
 from mikrobot_platform.kernel.decisions import Code
 from mikrobot_platform.kernel.market import Price
@@ -42,7 +46,7 @@ from trading.pipeline import Delivery, ingest
 from trading.sources import plain
 from trading.strategies.originals import ORIGINALS
 from trading.tests.samples import v8
-from trading.tests.sources import NOW, events, make_source, rest
+from trading.tests.sources import NOW, events, make_source, rest, rows
 
 
 @pytest.fixture(scope="module", name="cast")
@@ -245,3 +249,38 @@ def test_the_command_lists_states_and_reasons(cast: Team) -> None:
     assert [line.split()[2] for line in out.getvalue().splitlines() if line.startswith("2")] == [
         "received", "parsed", "judged", "duplicate",
     ]  # fmt: skip
+
+
+# --- Staff ------------------------------------------------------------------------------------------------------------
+def test_staff_trace_a_signal_from_its_bytes_to_its_last_event(cast: Team) -> None:
+    source = make_source(cast.house.pk, "ea_file", clock_zone="UTC")
+    body = v8().encode("utf-16-le")
+    judged(source, Delivery(body=body, headers={"User-Agent": "<script>"}))
+    again = ingest(source, Delivery(body=body), now=NOW)
+    client = desk()
+    for raw in rows(source)[0]:
+        page = html.unescape(client.get(record_url(raw)).content.decode())
+        for word in (
+            source.name,
+            hashlib.sha256(body).hexdigest(),
+            "MIKROBOT_FASTVERSION_COMPLIANT_v8",
+            "Submarine Gold Standard 3.0.0",
+            "signal.fact_missing",
+            "Came again",
+            "171.13900",
+        ):
+            assert word in page, word
+        assert "<script>" not in client.get(record_url(raw)).content.decode()
+    listed = client.get(list_url(RawSignal, state="duplicate")).content.decode()
+    assert str(again.raw_id) in listed
+    assert client.post(record_url(rows(source)[0][0]), {"state": "read"}).status_code in {200, 405}
+    assert rows(source)[0][1].state == "duplicate"
+
+
+def test_staff_see_the_platforms_messages_too() -> None:
+    source = make_source(PLATFORM_ID)
+    outcome = ingest(source, rest(), now=NOW)
+    [raw], _ = rows(source)
+    page = desk().get(record_url(raw))
+    assert (page.status_code, raw.pk) == (200, outcome.raw_id)
+    assert "the platform" in page.content.decode()
