@@ -26,6 +26,8 @@ SYSTEM_SCOPES: dict[str, str] = {
     "organization.sweep": "find organizations whose closing is due, exports that stand still or have expired",
     "vault.rotate": "find organizations and people whose keys are re-wrapped, re-sealed or deleted",
     "audit.verify": "walk every audit chain, export its head",
+    "signals.platform": "keep the ledger of the platform's own sources, which every tenant may read",
+    "signals.sweep": "find messages and signals that stand still, then move each on in its own ledger",
     "doctor": "look, change nothing",
     "staff": "staff pages, with a stated reason",
 }

@@ -38,6 +38,9 @@ from accounts.services import keys, members
 from accounts.tenancy import atomic, system_scope, tenant_scope
 from accounts.tests.people import Team, accept_documents, client_for, make_account, make_user, team
 from mikrobot_platform.kernel.events import EventName
+from trading.models import RawSignal
+from trading.pipeline import ingest
+from trading.tests.sources import make_source, rest
 
 REASON = "Alice asked why her account stands still"
 
@@ -122,6 +125,9 @@ def full() -> Full:
         OutboxEvent.objects.filter(pk=parked.pk).update(parked_at=timezone.now(), attempts=9, error="gave up")
         data_key, agreed = DataKey.objects.get(), Acknowledgement.objects.first()
         entry = AuditEntry.objects.order_by("-sequence").first()
+    delivered = ingest(make_source(cast.house.pk), rest(), now=timezone.now())
+    with tenant_scope(cast.house.pk), atomic():
+        message = RawSignal.objects.get(pk=delivered.raw_id)
     digest = bytes(key.digest)
     secrets = {
         "very secret",
@@ -147,5 +153,18 @@ def full() -> Full:
     return Full(
         cast=cast,
         secrets=secrets,
-        rows=[cast.house, cast.alice, account, key, invitation, export, parked, agreed, entry, membership, sign_in],
+        rows=[
+            cast.house,
+            cast.alice,
+            account,
+            key,
+            invitation,
+            export,
+            parked,
+            agreed,
+            entry,
+            membership,
+            sign_in,
+            message,
+        ],
     )

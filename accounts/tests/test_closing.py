@@ -119,7 +119,7 @@ def test_when_it_is_due_nothing_is_left_but_the_chain(cast: Team, admin_url: str
 
 def count(model: Any, organization_id: UUID) -> int:
     with tenant_scope(organization_id), atomic():
-        return int(model.objects.count())
+        return int(model.objects.filter(organization_id=organization_id).count())
 
 
 def test_people_keep_their_login_and_their_other_houses(cast: Team) -> None:

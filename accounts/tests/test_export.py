@@ -24,6 +24,7 @@ from django.utils import timezone
 from accounts import archive, audit, export, outbox
 from accounts.access import Refused
 from accounts.models import AuditEntry, DataExport, DataKey, OutboxDelivery, OutboxEvent, Role
+from accounts.models.audit import PLATFORM_ID
 from accounts.models.fields import SealedField
 from accounts.services import keys, members
 from accounts.tasks import build_export
@@ -31,6 +32,9 @@ from accounts.tenancy import NoTenant, atomic, tenant_scope
 from accounts.tests.people import Team, accept_documents, make_account, team
 from accounts.tests.test_vault import store, trail
 from mikrobot_platform.kernel.events import Event, EventName
+from trading.models import Follow, Strategy
+from trading.pipeline import ingest
+from trading.tests.sources import make_source, push
 
 State = DataExport.State
 FORMULA = "=HYPERLINK(1)"
@@ -80,6 +84,10 @@ def fill(cast: Team) -> dict[str, str]:
         outbox.publish(EventName.DRILL, n=1)
         OutboxDelivery.objects.create(event_id=1, subscriber=f"test-{uuid4().hex}")
         wrapped = DataKey.objects.get(retired_at=None).wrapped
+        Follow.objects.create(account=account, strategy=Strategy.objects.filter(organization_id=PLATFORM_ID).first())
+    source = make_source(cast.house.pk, "ea_push")
+    for sequence in (1, 3, 3):
+        ingest(source, push(source, sequence), now=timezone.now())
     return {
         "plaintext": "sesame-export", "sealed": str(account.credentials), "key": text,
         "digest": bytes(key.digest).hex(), "wrapped": wrapped, "password": cast.alice.password,
@@ -106,7 +114,9 @@ def test_everything_of_ones_own_is_in_the_zip_and_no_secret(cast: Team) -> None:
         for model in archive.tenant_models():
             if model is not AuditEntry:
                 with tenant_scope(cast.house.pk), atomic():
-                    there = set(map(str, model.objects.values_list("pk", flat=True)))
+                    there = set(
+                        map(str, model.objects.filter(organization_id=cast.house.pk).values_list("pk", flat=True))
+                    )
                 rows = table(zipped, model._meta.label_lower)
                 assert {str(one["id"]) for one in rows} <= there
                 assert rows or not there, model._meta.label

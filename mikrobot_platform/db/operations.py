@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from django.db.migrations import RunSQL
 
+PLATFORM = "'00000000-0000-0000-0000-000000000000'::uuid"  # the organization of rows that belong to none
 APP_ROLE, ENGINE_ROLE = "mikrobot_app", "mikrobot_engine"
 ORGANIZATION = "(select nullif(current_setting('app.organization_id', true), '')::uuid)"
 USER = "(select nullif(current_setting('app.user_id', true), '')::uuid)"
@@ -51,6 +52,25 @@ def tenant_table(
                 f"CREATE POLICY {name} ON {table} FOR {verb} TO {ENGINE_ROLE} USING ({SYSTEM} IN ({names}))"
             )
             undo.insert(0, f"DROP POLICY {name} ON {table}")
+    return RunSQL(";\n".join(statements), reverse_sql=";\n".join(undo))
+
+
+def platform_rows(table: str, *, scope: str, is_shared: bool) -> RunSQL:
+    """Let `table` hold rows of the platform, beside those of tenants.
+
+    Only the engine role inside the system scope `scope` writes them. `is_shared`: whoever stands in an organization may
+    read them. Nobody gets at them by claiming to be the organization with the id zero.
+    """
+    mine = f"organization_id = {PLATFORM}"
+    statements = [
+        f"CREATE POLICY system_platform ON {table} TO {ENGINE_ROLE}"
+        f" USING ({mine} AND {SYSTEM} IN ('{scope}')) WITH CHECK ({mine} AND {SYSTEM} IN ('{scope}'))",
+        f"CREATE POLICY no_pretender ON {table} AS RESTRICTIVE USING ({ORGANIZATION} IS DISTINCT FROM {PLATFORM})",
+    ]
+    undo = [f"DROP POLICY no_pretender ON {table}", f"DROP POLICY system_platform ON {table}"]
+    if is_shared:
+        statements.append(f"CREATE POLICY shared ON {table} FOR SELECT USING ({mine} AND {ORGANIZATION} IS NOT NULL)")
+        undo.insert(0, f"DROP POLICY shared ON {table}")
     return RunSQL(";\n".join(statements), reverse_sql=";\n".join(undo))
 
 

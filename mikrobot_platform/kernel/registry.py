@@ -17,6 +17,15 @@ BROKERS: Mapping[str, str] = {
     "paper": "trading.brokers.paper:VENUE",
 }
 
+# Kind of source -> its dialect (trading/sources/__init__.py).
+SOURCES: Mapping[str, str] = {
+    "ea_file": "trading.sources.ea_file:DIALECT",
+    "ea_push": "trading.sources.ea_push:DIALECT",
+    "tradingview": "trading.sources.tradingview:DIALECT",
+    "rest": "trading.sources.rest:DIALECT",
+    "manual": "trading.sources.manual:DIALECT",
+}
+
 # Event -> functions `(event) -> None`, called by the outbox relay in the tenant's scope and in its own transaction:
 # what they write in the database happens once; what they do outside it must bear a repetition.
 SUBSCRIBERS: Mapping[EventName, tuple[str, ...]] = {

@@ -10,6 +10,7 @@ import inspect
 import re
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,6 +23,7 @@ from django.db.models import Model
 from django.db.utils import DatabaseError
 from django.test import Client
 from django.urls import URLResolver, get_resolver
+from django.utils import timezone
 
 from accounts import audit, outbox
 from accounts.jobs import HouseTask, TenantTask
@@ -37,6 +39,7 @@ from accounts.models import (
     OutboxDelivery,
     OutboxEvent,
 )
+from accounts.models.audit import PLATFORM_ID
 from accounts.models.base import TenantRow
 from accounts.services import keys, members
 from accounts.tenancy import SYSTEM_SCOPES, NoTenant, ScopeError, atomic, person_scope, system_scope, tenant_scope
@@ -44,6 +47,19 @@ from accounts.tests import people
 from accounts.tests.people import Team, client_for, team
 from mikrobot_platform.celery import app
 from mikrobot_platform.kernel.events import EventName
+from trading import pipeline
+from trading.models import (
+    ClockArrival,
+    Follow,
+    RawSignal,
+    Signal,
+    SignalEvent,
+    Source,
+    SourceNonce,
+    SourceStream,
+    Strategy,
+)
+from trading.tests.sources import make_source, rest
 
 
 def tenant_models() -> list[type[TenantRow]]:
@@ -60,6 +76,11 @@ def _delivery(cast: Team) -> OutboxDelivery:
     return row
 
 
+def _delivered(cast: Team) -> pipeline.Outcome:
+    """Let a signal come in; the ledger is written by the engine, in a transaction of its own."""
+    return pipeline.ingest(make_source(cast.house.pk), rest(), now=timezone.now())
+
+
 MAKERS: dict[str, Callable[[Team], Any]] = {
     "accounts.Membership": lambda cast: Membership.objects.get(user=cast.alice),
     "accounts.Invitation": lambda cast: members.invite(cast.as_alice, f"guest-{uuid4().hex}@example.com", "viewer"),
@@ -74,6 +95,26 @@ MAKERS: dict[str, Callable[[Team], Any]] = {
     "accounts.OutboxEvent": _event,
     "accounts.OutboxDelivery": _delivery,
     "accounts.DrillEffect": lambda cast: DrillEffect.objects.create(event_id=1, publisher=0, number=0, pid=1),
+    "trading.Source": lambda cast: Source.objects.create(name=f"Source {uuid4().hex[:8]}", kind="rest"),
+    "trading.SourceStream": lambda cast: SourceStream.objects.create(
+        source=MAKERS["trading.Source"](cast), name="stream", last_sequence=1, seen_at=timezone.now()
+    ),
+    "trading.SourceNonce": lambda cast: SourceNonce.objects.create(
+        source_id=uuid4(), nonce="n", expires_at=timezone.now() + timedelta(hours=1)
+    ),
+    "trading.ClockArrival": lambda cast: ClockArrival.objects.create(
+        source_id=uuid4(), stamp_s=0, resolution_s=60, at=timezone.now()
+    ),
+    "trading.RawSignal": lambda cast: RawSignal.objects.get(pk=_delivered(cast).raw_id),
+    "trading.Signal": lambda cast: Signal.objects.get(pk=_delivered(cast).signal_id),
+    "trading.SignalEvent": lambda cast: SignalEvent.objects.filter(raw_id=_delivered(cast).raw_id).first(),
+    "trading.Strategy": lambda cast: Strategy.objects.create(
+        code="own", version=uuid4().hex[:8], name="Own", parameters={}
+    ),
+    "trading.Follow": lambda cast: Follow.objects.create(
+        account=people.make_account(cast.as_alice, f"Account {uuid4().hex[:6]}"),
+        strategy=Strategy.objects.filter(organization_id=PLATFORM_ID).first(),
+    ),
 }
 
 
@@ -425,8 +466,13 @@ def snapshot(organization_id: UUID) -> dict[str, str | None]:
     with tenant_scope(organization_id), atomic(), connection.cursor() as cursor:
         models: list[type[Model]] = [*tenant_models(), Organization]
         for model in models:
-            table = connection.ops.quote_name(model._meta.db_table)
-            cursor.execute(f"select md5(string_agg(t::text, '|' order by t::text)) from {table} t")
+            table, key = connection.ops.quote_name(model._meta.db_table), "organization_id"
+            if model is Organization:
+                key = "id"
+            cursor.execute(
+                f"select md5(string_agg(t::text, '|' order by t::text)) from {table} t where {key} = %s",
+                [organization_id],  # what the platform shares with everybody changes without anybody here
+            )
             (found[model._meta.label],) = cursor.fetchone() or (None,)
     return found
 

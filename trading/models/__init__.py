@@ -1,0 +1,21 @@
+"""Sources, the ledger of signals, strategies and who follows them. One file a noun; this page is the index."""
+
+from trading.models.signals import EventKind, RawSignal, RawState, Signal, SignalEvent, SignalState
+from trading.models.sources import ClockArrival, Source, SourceNonce, SourceStream
+from trading.models.strategies import Follow, RiskMode, Strategy
+
+__all__ = [
+    "ClockArrival",
+    "EventKind",
+    "Follow",
+    "RawSignal",
+    "RawState",
+    "RiskMode",
+    "Signal",
+    "SignalEvent",
+    "SignalState",
+    "Source",
+    "SourceNonce",
+    "SourceStream",
+    "Strategy",
+]

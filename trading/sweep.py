@@ -1,0 +1,100 @@
+"""What stands still moves on: messages that were kept and not read, signals that were read and not judged.
+
+1. What stands still is found across tenants; each moves in its owner's own ledger, by the stage it was waiting for.
+2. A message is given a moment first, because whoever received it is probably reading it; a signal is not.
+3. Each try is counted and committed before it is made: what kills its process every time is put into quarantine.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import redis
+from django.db.models import QuerySet
+
+from accounts.models.base import TenantRow
+from accounts.tenancy import system_scope
+from mikrobot_platform.stores import redis_client
+from trading import pipeline
+from trading.ledger import ledger_of, note
+from trading.models import EventKind, RawSignal, RawState, Signal, SignalState, SourceNonce
+
+log = logging.getLogger(__name__)
+
+SCOPE = "signals.sweep"
+GRACE = timedelta(seconds=5)
+BATCH = 500
+MAX_ATTEMPTS = 5
+
+
+def sweep(*, now: datetime, grace: timedelta = GRACE, batch: int = BATCH, among: Collection[UUID] | None = None) -> int:
+    """Move on what stands still, oldest first; return how much there was. `among` restricts it to some owners."""
+    _take_mark_away()
+    with system_scope(SCOPE):
+        messages = list(_waiting(RawSignal, RawState.RECEIVED, among, before=now - grace)[:batch])
+        _of(SourceNonce, among).filter(expires_at__lt=now).delete()
+    for organization_id, raw_id in messages:
+        _read_again(organization_id, raw_id, now)
+    with system_scope(SCOPE):
+        signals = list(_waiting(Signal, SignalState.WAITING, among, before=None)[:batch])
+    for organization_id, signal_id in signals:
+        _judge(organization_id, signal_id, now)
+    return len(messages) + len(signals)
+
+
+def _of(model: type[TenantRow], among: Collection[UUID] | None) -> QuerySet[Any]:
+    rows = model.objects.all()
+    return rows if among is None else rows.filter(organization_id__in=among)
+
+
+def _waiting(
+    model: type[RawSignal | Signal], state: str, among: Collection[UUID] | None, *, before: datetime | None
+) -> QuerySet[Any, tuple[UUID, UUID]]:
+    rows = _of(model, among).filter(state=state)
+    if before is not None:
+        rows = rows.filter(received_at__lte=before)
+    return rows.order_by("received_at").values_list("organization_id", "pk")
+
+
+def _read_again(organization_id: UUID, raw_id: UUID, now: datetime) -> None:
+    try:
+        with ledger_of(organization_id):
+            raw = RawSignal.locked(raw_id)
+            if raw.state != RawState.RECEIVED:
+                return
+            raw.attempts += 1
+            raw.save(update_fields=["attempts"])
+            note(raw, EventKind.MOVED_ON, at=now, evidence={"attempt": raw.attempts})
+        if raw.attempts > MAX_ATTEMPTS:
+            pipeline.quarantine_raw(organization_id, raw_id, "it stood still too often", now)
+        else:
+            pipeline.understand(organization_id, raw_id, now=now)
+    except pipeline.NOT_ITS_FAULT:
+        log.warning("a message could not be moved on and stays for the next sweep", exc_info=True)
+
+
+def _judge(organization_id: UUID, signal_id: UUID, now: datetime) -> None:
+    try:
+        with ledger_of(organization_id):
+            signal = Signal.locked(signal_id)
+            if signal.state != SignalState.WAITING:
+                return
+            signal.attempts += 1
+            signal.save(update_fields=["attempts"])
+        if signal.attempts > MAX_ATTEMPTS:
+            pipeline.quarantine_signal(organization_id, signal_id, "it stood still too often", now)
+        else:
+            pipeline.validate(organization_id, signal_id, now=now)
+    except pipeline.NOT_ITS_FAULT:
+        log.warning("a signal could not be judged and stays for the next sweep", exc_info=True)
+
+
+def _take_mark_away() -> None:
+    try:
+        redis_client().delete(pipeline.WOKEN_KEY)
+    except redis.RedisError:
+        log.warning("Redis is not reachable; signals are judged all the same")

@@ -1,0 +1,16 @@
+"""Doors for Celery: each calls one thing."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from accounts.jobs import HouseTask
+
+
+@shared_task(name="trading.sweep_signals", base=HouseTask)
+def sweep_signals() -> int:
+    """Read the messages that stand still, judge the signals that wait."""
+    from trading import sweep
+
+    return sweep.sweep(now=timezone.now())

@@ -1,0 +1,66 @@
+"""Sources and deliveries for the tests of the ledger: every test has a source of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from trading import sweep
+from trading.ledger import ledger_of
+from trading.models import RawSignal, Signal, SignalEvent, Source
+from trading.pipeline import Delivery
+from trading.tests.samples import CLIENTS
+
+NOW = datetime(2025, 8, 4, 8, 28, 20, tzinfo=UTC)
+
+
+def make_source(organization_id: UUID, kind: str = "rest", **fields: Any) -> Source:
+    """Make a source, committed whatever transaction the caller has open: the ledger looks from another one."""
+    row = Source(organization_id=organization_id, name=f"Source {uuid4().hex[:8]}", kind=kind, **fields)
+    with ledger_of(organization_id):
+        row.save()
+    return row
+
+
+def rest(symbol: str = "EURUSD", side: str = "buy", **fields: Any) -> Delivery:
+    """Write one REST signal; without an `id` it is known by what it says."""
+    return Delivery(body=json.dumps({"action": "open", "symbol": symbol, "side": side, **fields}).encode())
+
+
+def push(source: Source, sequence: int, kind: str = "signal") -> Delivery:
+    """Number a sample anew, without touching a digit of its prices."""
+    body = json.loads((CLIENTS / "samples" / f"{kind}.json").read_text())["body"]
+    told = json.loads(body)
+    for name, value in (
+        ("source", json.dumps(str(source.pk))), ("sequence", str(sequence)), ("id", json.dumps(f"m-{sequence}"))
+    ):  # fmt: skip
+        body = re.sub(f'"{name}": ?{re.escape(json.dumps(told[name]))}', f'"{name}":{value}', body, count=1)
+    return Delivery(body=body.encode())
+
+
+def rows(source: Source) -> tuple[list[RawSignal], list[Signal]]:
+    """Return everything that a source has in the ledger, oldest first."""
+    with ledger_of(source.organization_id):
+        return (
+            list(RawSignal.objects.filter(source_id=source.pk).order_by("pk")),
+            list(Signal.objects.filter(source_id=source.pk).order_by("pk")),
+        )
+
+
+def events(source: Source) -> list[SignalEvent]:
+    """Return the timeline of a source."""
+    raws, _signals = rows(source)
+    with ledger_of(source.organization_id):
+        return list(SignalEvent.objects.filter(raw_id__in=[raw.pk for raw in raws]).order_by("pk"))
+
+
+def kinds(source: Source) -> list[str]:
+    return [event.kind for event in events(source)]
+
+
+def swept(source: Source, now: datetime) -> int:
+    """Sweep, leaving alone what other tests have standing about at this moment."""
+    return sweep.sweep(now=now, among=[source.organization_id])
