@@ -200,7 +200,7 @@ class RecordAdmin(ModelAdmin):
         return str(row)
 
     def facts(self, row: Any) -> list[tuple[str, Value]]:
-        raise NotImplementedError
+        return []
 
     def sections(self, row: Any) -> list[Section]:
         return []
