@@ -26,6 +26,7 @@ SYSTEM_SCOPES: dict[str, str] = {
     "organization.sweep": "find organizations whose closing is due, exports that stand still or have expired",
     "vault.rotate": "find organizations and people whose keys are re-wrapped, re-sealed or deleted",
     "audit.verify": "walk every audit chain, export its head",
+    "signals.door": "find the source that a message names, before entering its owner's ledger",
     "signals.platform": "keep the ledger of the platform's own sources, which every tenant may read",
     "signals.sweep": "find messages and signals that stand still, then move each on in its own ledger",
     "doctor": "look, change nothing",

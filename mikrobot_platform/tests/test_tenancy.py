@@ -48,6 +48,7 @@ from accounts.tests.people import Team, client_for, team
 from mikrobot_platform.celery import app
 from mikrobot_platform.kernel.events import EventName
 from trading import pipeline
+from trading.ledger import ledger_of
 from trading.models import (
     ClockArrival,
     Follow,
@@ -55,7 +56,9 @@ from trading.models import (
     Signal,
     SignalEvent,
     Source,
+    SourceMinute,
     SourceNonce,
+    SourceSecret,
     SourceStream,
     Strategy,
 )
@@ -81,6 +84,14 @@ def _delivered(cast: Team) -> pipeline.Outcome:
     return pipeline.ingest(make_source(cast.house.pk), rest(), now=timezone.now())
 
 
+def _counted(cast: Team) -> SourceMinute:
+    source = make_source(cast.house.pk)
+    with ledger_of(cast.house.pk):
+        SourceMinute.let_in(source, now=timezone.now())
+    row: SourceMinute = SourceMinute.objects.get(source_id=source.pk)
+    return row
+
+
 MAKERS: dict[str, Callable[[Team], Any]] = {
     "accounts.Membership": lambda cast: Membership.objects.get(user=cast.alice),
     "accounts.Invitation": lambda cast: members.invite(cast.as_alice, f"guest-{uuid4().hex}@example.com", "viewer"),
@@ -96,6 +107,10 @@ MAKERS: dict[str, Callable[[Team], Any]] = {
     "accounts.OutboxDelivery": _delivery,
     "accounts.DrillEffect": lambda cast: DrillEffect.objects.create(event_id=1, publisher=0, number=0, pid=1),
     "trading.Source": lambda cast: Source.objects.create(name=f"Source {uuid4().hex[:8]}", kind="rest"),
+    "trading.SourceSecret": lambda cast: SourceSecret.objects.create(
+        source=MAKERS["trading.Source"](cast), digest=uuid4().bytes
+    ),
+    "trading.SourceMinute": _counted,
     "trading.SourceStream": lambda cast: SourceStream.objects.create(
         source=MAKERS["trading.Source"](cast), name="stream", last_sequence=1, seen_at=timezone.now()
     ),

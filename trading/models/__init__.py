@@ -1,7 +1,7 @@
 """Sources, the ledger of signals, strategies and who follows them. One file a noun; this page is the index."""
 
 from trading.models.signals import EventKind, RawSignal, RawState, Signal, SignalEvent, SignalState
-from trading.models.sources import ClockArrival, Source, SourceNonce, SourceStream
+from trading.models.sources import ClockArrival, Source, SourceMinute, SourceNonce, SourceSecret, SourceStream
 from trading.models.strategies import Follow, RiskMode, Strategy
 
 __all__ = [
@@ -15,7 +15,9 @@ __all__ = [
     "SignalEvent",
     "SignalState",
     "Source",
+    "SourceMinute",
     "SourceNonce",
+    "SourceSecret",
     "SourceStream",
     "Strategy",
 ]

@@ -25,11 +25,12 @@ class RawState(models.TextChoices):
 
 
 class SignalState(models.TextChoices):
-    """How far a signal is. It waits until it was judged; then some strategy takes it, or none does."""
+    """How far a signal is. It waits until it was judged; then a strategy takes it, none does, or it was too old."""
 
     WAITING = "waiting", _("Waiting")
     VALID = "valid", _("Valid")
     REJECTED = "rejected", _("Rejected")
+    EXPIRED = "expired", _("Expired")
     QUARANTINED = "quarantined", _("Quarantined")
 
 

@@ -1,9 +1,9 @@
-"""Where signals come from: a source, the streams of its clients, the nonces it has used, what its clock showed."""
+"""Where signals come from: a source, its secrets, the streams of its clients, what it sent in a minute, its clock."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import connections, models
@@ -11,9 +11,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.base import TenantRow
+from accounts.models.fields import SealedField
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.kernel.signals import LevelUnit
 from trading.models.base import LedgerRow, SharedManager
+
+
+def minute_of(at: datetime) -> int:
+    return int(at.timestamp()) // 60
 
 
 class Source(LedgerRow):
@@ -35,6 +40,7 @@ class Source(LedgerRow):
     clock_zone = models.CharField(max_length=64, blank=True)  # declared; without it the clock is learnt
     clock_shift_s = models.IntegerField(default=0)
     clock_offset_s = models.IntegerField(null=True, editable=False)  # learnt, and believed until arrivals say otherwise
+    networks = models.JSONField(default=list, blank=True)  # from which it may send; empty: from everywhere
     created_at = models.DateTimeField(default=timezone.now)
 
     objects: ClassVar[SharedManager] = SharedManager()
@@ -47,6 +53,86 @@ class Source(LedgerRow):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SourceSecret(LedgerRow):
+    """What a sender proves itself with. While it is exchanged there are two, and the older one has an end.
+
+    A secret that signs is kept sealed, because checking a signature needs it; one that stands in an address is kept as
+    its digest only.
+    """
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+")
+    sealed = SealedField()
+    digest = models.BinaryField(max_length=32, null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    ends_at = models.DateTimeField(null=True)
+
+    source_id: UUID
+
+    class Meta(LedgerRow.Meta):
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            *LedgerRow.Meta.constraints,
+            models.UniqueConstraint(fields=["digest"], name="trading_sourcesecret_digest"),
+            models.CheckConstraint(
+                condition=models.Q(sealed__isnull=True) ^ models.Q(digest__isnull=True),
+                name="trading_sourcesecret_one_form",
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["organization_id", "source"], name="trading_sourcesecret_of_source"),
+        ]
+
+
+class SourceMinute(TenantRow):
+    """What a source sent in one minute: how much was let in, and how much was turned away at the door."""
+
+    id = models.BigAutoField(primary_key=True)
+    organization_id = models.UUIDField(editable=False)
+    source_id = models.UUIDField()
+    minute = models.BigIntegerField()  # since 1970
+    accepted = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["organization_id", "source_id", "minute"], name="trading_sourceminute_once"
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["minute"], name="trading_sourceminute_age"),
+        ]
+
+    @classmethod
+    def let_in(cls, source: Source, *, now: datetime) -> bool:
+        """Count one more message; False when the source has sent all that it may in this minute."""
+        found = _first(
+            "insert into trading_sourceminute as m (organization_id, source_id, minute, accepted, refused)"
+            " values (%s, %s, %s, 1, 0) on conflict (organization_id, source_id, minute)"
+            " do update set accepted = m.accepted + 1 where m.accepted < %s returning accepted",
+            [source.organization_id, source.pk, minute_of(now), source.per_minute],
+        )
+        return found is not None
+
+    @classmethod
+    def turned_away(cls, organization_id: UUID, source_id: UUID, *, now: datetime) -> int:
+        """Count one more message that was turned away; return how many there were in this minute."""
+        found = _first(
+            "insert into trading_sourceminute as m (organization_id, source_id, minute, accepted, refused)"
+            " values (%s, %s, %s, 0, 1) on conflict (organization_id, source_id, minute)"
+            " do update set refused = m.refused + 1 returning refused",
+            [organization_id, source_id, minute_of(now)],
+        )
+        return found or 0
+
+
+def _first(statement: str, parameters: list[Any]) -> int | None:
+    """Run one statement, so that any number of callers at once get numbers of their own; return what it returns."""
+    with connections[scopes.current().alias].cursor() as cursor:
+        cursor.execute(statement, parameters)
+        found = cursor.fetchone()
+    return int(found[0]) if found else None
 
 
 class SourceStream(LedgerRow):
