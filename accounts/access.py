@@ -20,6 +20,7 @@ class Permission(StrEnum):
     SIGNAL = "signal"
     TRADE = "trade"
     MANAGE_ACCOUNTS = "manage_accounts"
+    MANAGE_SOURCES = "manage_sources"
     MANAGE_MEMBERS = "manage_members"
     MANAGE_KEYS = "manage_keys"
     MANAGE_ORGANIZATION = "manage_organization"
@@ -28,10 +29,10 @@ class Permission(StrEnum):
 P = Permission
 MATRIX: Mapping[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
-    Role.TRADER: frozenset({P.VIEW, P.SIGNAL, P.TRADE, P.MANAGE_ACCOUNTS}),
+    Role.TRADER: frozenset({P.VIEW, P.SIGNAL, P.TRADE, P.MANAGE_ACCOUNTS, P.MANAGE_SOURCES}),
     Role.VIEWER: frozenset({P.VIEW}),
 }
-# A key never invites people, makes keys or closes the organization: those are a person's deeds, with a second factor.
+# A key never invites people, makes keys or sources, or closes the organization: those are a person's deeds.
 KEY_MATRIX: Mapping[KeyScope, frozenset[Permission]] = {
     KeyScope.READ: frozenset({P.VIEW}),
     KeyScope.SIGNALS: frozenset({P.SIGNAL}),

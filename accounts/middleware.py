@@ -21,8 +21,8 @@ from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.scope import Scope
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-# No tenant, no transaction: they must answer when PostgreSQL does not.
-OUTSIDE = ("/health/", "/metrics", "/static/")
+# No tenant, no transaction: they must answer when PostgreSQL does not, or find out by themselves whose a message is.
+OUTSIDE = ("/health/", "/metrics", "/static/", "/hooks/")
 FOR_KEYS = "/api/"
 CHOSEN = "organization_id"  # session: which of several organizations is being looked at
 

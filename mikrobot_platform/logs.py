@@ -21,7 +21,7 @@ _SECRET_TEXT = re.compile(
     r"(mk_[0-9A-Za-z]{20,}_[0-9A-Za-z]+)_[0-9A-Za-z_-]+"  # our API keys
     r"|(://[^:/@\s]*):[^@\s]+@"  # passwords in URLs; Redis's have no user
     r"|((?:Bearer|Basic)\s+)\S+"
-    r"|(/(?:invitation|confirm-email|password/reset/key)/)[^/\s]+",  # links that open something
+    r"|(/(?:invitation|confirm-email|password/reset/key|hooks/tv)/)[^/\s]+",  # links that open something
     re.IGNORECASE,
 )
 _KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
@@ -23,7 +25,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.kernel import registry, trace
-from mikrobot_platform.kernel.decisions import Code, Decision, Refusal, evidence
+from mikrobot_platform.kernel.decisions import Code, Decision, Refusal, evidence, refusal
 from mikrobot_platform.kernel.signals import SCALES, ClockStamp, LevelUnit, SignalDraft, clock_stamp
 from mikrobot_platform.kernel.strict_json import LIMITS
 from mikrobot_platform.stores import redis_client
@@ -39,10 +41,12 @@ from trading.models import (
     Signal,
     SignalState,
     Source,
+    SourceMinute,
+    SourceNonce,
     SourceStream,
 )
 from trading.sources import Dialect, SourceContext, dedupe_key, plain
-from trading.sources.ea_push import Order, judge_sequence
+from trading.sources.ea_push import NONCE_KEEP_S, Order, judge_sequence
 
 log = logging.getLogger(__name__)
 
@@ -89,8 +93,35 @@ def ingest(source: Source, delivery: Delivery, *, now: datetime) -> Outcome:
     return outcome
 
 
+def receive(source: Source, delivery: Delivery, *, now: datetime, nonce: str = "") -> Outcome | Refusal:
+    """Accept a message from outside if its source may send one more now and its nonce is new; else keep nothing of it.
+
+    Once its bytes are committed it is accepted, whatever happens then: what cannot be read now is read by the sweep.
+    """
+    with ledger_of(source.organization_id):
+        if not SourceMinute.let_in(source, now=now):
+            wait_s = 60 - int(now.timestamp()) % 60
+            return refusal(Code.TOO_MANY, per_minute=source.per_minute, retry_after_s=wait_s)
+        if nonce and not SourceNonce.is_first(source, nonce, now=now, keep_s=NONCE_KEEP_S):
+            return refusal(Code.NONCE_USED)
+        raw = _store(source, delivery, now)
+    try:
+        outcome = understand(source.organization_id, raw.pk, now=now)
+    except NOT_ITS_FAULT:
+        log.warning("a message was kept and could not be read yet", exc_info=True)
+        outcome = _outcome(raw)
+    if outcome.state in (RawState.READ, RawState.RECEIVED):
+        wake()
+    return outcome
+
+
 def keep(source: Source, delivery: Delivery, *, now: datetime) -> UUID:
     """Commit the bytes before anybody looks at what they say."""
+    with ledger_of(source.organization_id):
+        return _store(source, delivery, now).pk
+
+
+def _store(source: Source, delivery: Delivery, now: datetime) -> RawSignal:
     given = {name.lower(): value for name, value in delivery.headers.items()}
     raw = RawSignal(
         id=new_id(),
@@ -104,10 +135,9 @@ def keep(source: Source, delivery: Delivery, *, now: datetime) -> UUID:
         received_at=now,
         trace_id=trace.trace_id.get(),
     )
-    with ledger_of(source.organization_id):
-        raw.save(force_insert=True)
-        note(raw, EventKind.RECEIVED, at=now, evidence={"bytes": raw.size})
-    return raw.pk
+    raw.save(force_insert=True)
+    note(raw, EventKind.RECEIVED, at=now, evidence={"bytes": raw.size})
+    return raw
 
 
 def _safe(value: str) -> str:
@@ -161,7 +191,9 @@ def _accept(source: Source, raw: RawSignal, draft: SignalDraft, context: SourceC
         same = same.filter(received_at__gt=raw.received_at - window, received_at__lt=raw.received_at + window)
     before = same.order_by("-received_at").first()
     if before is not None:
-        _end(raw, RawState.DUPLICATE, now, signal_id=before.pk, reason=Reason(code=Code.DUPLICATE))
+        is_other = key.window_s is None and not _says(before, draft)
+        state, code = (RawState.REFUSED, Code.ID_REUSED) if is_other else (RawState.DUPLICATE, Code.DUPLICATE)
+        _end(raw, state, now, signal_id=before.pk, reason=Reason(code=code))
         return
     if passed is not None:
         _end(raw, RawState.REFUSED, now, reason=passed)
@@ -173,6 +205,11 @@ def _accept(source: Source, raw: RawSignal, draft: SignalDraft, context: SourceC
     stamp = draft.said_at if isinstance(draft.said_at, ClockStamp) else _stamp(extras.get("server_time"))
     _learn_clock(source, stamp, raw.received_at)
     _end(raw, RawState.READ, now, signal_id=signal.pk)
+
+
+def _says(signal: Signal, draft: SignalDraft) -> bool:
+    """Tell whether a signal says what a draft says, however either wrote its figures."""
+    return plain(stored.read(SignalDraft, signal.draft), as_written=False) == plain(draft, as_written=False)
 
 
 def _context(source: Source, raw: RawSignal) -> SourceContext:
@@ -275,6 +312,9 @@ def validate(organization_id: UUID, signal_id: UUID, *, now: datetime) -> Signal
         return quarantine_signal(organization_id, signal_id, type(error).__name__, now)
 
 
+_UNTAKEN = {Code.TOO_OLD: SignalState.EXPIRED}
+
+
 def _judge(signal: Signal, now: datetime) -> None:
     draft = stored.read(SignalDraft, signal.draft)
     source: Source = Source.objects.get(pk=signal.source_id)
@@ -287,7 +327,7 @@ def _judge(signal: Signal, now: datetime) -> None:
         note_decision(decision, known, signal, strategy_id=listener.strategy_id, at=now)
         decisions.append(decision)
     best = next((decision for decision in decisions if decision.is_taken), decisions[0])
-    signal.state = SignalState.VALID if best.is_taken else SignalState.REJECTED
+    signal.state = SignalState.VALID if best.is_taken else _UNTAKEN.get(best.code, SignalState.REJECTED)
     signal.code, signal.sentence, signal.judged_at = best.code, best.sentence, now
     signal.save(update_fields=["state", "code", "sentence", "judged_at"])
 
@@ -318,10 +358,21 @@ def quarantine_signal(organization_id: UUID, signal_id: UUID, problem: str, now:
 
 # --- somebody is asked to go on ---------------------------------------------------------------------------------------
 WOKEN_KEY, WOKEN_MS = "mikrobot:signals:woken", 5_000
+# Whoever brings a message is answered at once, also while Redis is away and every call to it takes seconds.
+_waker = ThreadPoolExecutor(1, thread_name_prefix="waker")
+_is_asked = threading.Event()
 
 
 def wake() -> None:
+    """Ask for a sweep soon; who asks does not wait for it. Several who ask at once are one."""
+    if not _is_asked.is_set():
+        _is_asked.set()
+        _waker.submit(_wake)
+
+
+def _wake() -> None:
     """Ask for a sweep now, unless one that was asked for has not begun. The timetable asks every 5 seconds."""
+    _is_asked.clear()
     try:
         if redis_client().set(WOKEN_KEY, 1, nx=True, px=WOKEN_MS):
             current_app.send_task("trading.sweep_signals")

@@ -21,7 +21,8 @@ from accounts.tenancy import system_scope
 from mikrobot_platform.stores import redis_client
 from trading import pipeline
 from trading.ledger import ledger_of, note
-from trading.models import EventKind, RawSignal, RawState, Signal, SignalState, SourceNonce
+from trading.models import EventKind, RawSignal, RawState, Signal, SignalState, SourceMinute, SourceNonce
+from trading.models.sources import minute_of
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ SCOPE = "signals.sweep"
 GRACE = timedelta(seconds=5)
 BATCH = 500
 MAX_ATTEMPTS = 5
+MINUTES_KEPT = timedelta(days=1)
 
 
 def sweep(*, now: datetime, grace: timedelta = GRACE, batch: int = BATCH, among: Collection[UUID] | None = None) -> int:
@@ -37,6 +39,7 @@ def sweep(*, now: datetime, grace: timedelta = GRACE, batch: int = BATCH, among:
     with system_scope(SCOPE):
         messages = list(_waiting(RawSignal, RawState.RECEIVED, among, before=now - grace)[:batch])
         _of(SourceNonce, among).filter(expires_at__lt=now).delete()
+        _of(SourceMinute, among).filter(minute__lt=minute_of(now - MINUTES_KEPT)).delete()
     for organization_id, raw_id in messages:
         _read_again(organization_id, raw_id, now)
     with system_scope(SCOPE):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -44,7 +44,7 @@ def create(
         prefix=prefix,
         digest=digest,
         scopes=chosen,
-        networks=_clean_networks(networks),
+        networks=clean_networks(networks),
         expires_at=expires_at,
         created_by=caller.member(),
     )
@@ -67,7 +67,8 @@ def revoke(caller: Caller, key_id: UUID) -> ApiKey:
     return key
 
 
-def _clean_networks(networks: Sequence[str]) -> list[str]:
+def clean_networks(networks: Iterable[str]) -> list[str]:
+    """Return addresses and networks as they are written by the book, or refuse the first that is none."""
     cleaned = []
     for text in networks:
         try:

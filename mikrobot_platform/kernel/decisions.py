@@ -49,6 +49,7 @@ class Code(StrEnum):
     PLACEHOLDER = "input.placeholder_left"
     # Input that was here before, or that we failed on
     DUPLICATE = "input.duplicate"
+    ID_REUSED = "input.id_reused"
     SEQUENCE_PASSED = "input.sequence_passed"
     QUARANTINED = "input.quarantined"
     # Input that was read and does not say what its dialect says
@@ -72,6 +73,11 @@ class Code(StrEnum):
     SIGNATURE_WRONG = "sender.signature_wrong"
     CLOCK_OUTSIDE_WINDOW = "sender.clock"
     SOURCE_MISMATCH = "sender.source"
+    SOURCE_UNKNOWN = "sender.unknown"
+    SOURCE_OFF = "sender.off"
+    NETWORK = "sender.network"
+    NONCE_USED = "sender.nonce_used"
+    TOO_MANY = "sender.too_many"
     # Validation of a signal that was read
     VALID = "signal.valid"
     FACT_MISSING = "signal.fact_missing"
@@ -119,6 +125,7 @@ SENTENCES: Mapping[Code, str] = MappingProxyType(
         Code.CONTROL_CHARACTER: "The field {field} contains control characters.",
         Code.PLACEHOLDER: "The placeholder {placeholder} was sent as it stands: the alert was not filled in.",
         Code.DUPLICATE: "The same message was here before; it was not acted on again.",
+        Code.ID_REUSED: "Its identifier was used before, by a message that says something else. It was not acted on.",
         Code.SEQUENCE_PASSED: "Its number {sequence} was passed: {last} came before it. It was not acted on.",
         Code.QUARANTINED: "This could not be handled because of a fault of ours ({problem}). It is kept.",
         Code.DIALECT_UNKNOWN: "The message is in none of the forms that {dialect} understands.",
@@ -140,6 +147,11 @@ SENTENCES: Mapping[Code, str] = MappingProxyType(
         Code.SIGNATURE_WRONG: "The signature does not belong to this message.",
         Code.CLOCK_OUTSIDE_WINDOW: "The sender's clock is more than {window_s} seconds away from ours.",
         Code.SOURCE_MISMATCH: "The message names another source than the address it was sent to.",
+        Code.SOURCE_UNKNOWN: "There is no such source.",
+        Code.SOURCE_OFF: "The source is switched off.",
+        Code.NETWORK: "The source may not send from this address.",
+        Code.NONCE_USED: "The nonce was used before. Send the message again under a new one.",
+        Code.TOO_MANY: "The source has sent its {per_minute} messages of this minute. Try again in {retry_after_s} s.",
         Code.VALID: "The signal is complete, consistent and fresh.",
         Code.FACT_MISSING: "Not traded: {fact} is not known.",
         Code.PHASES_MISSING: "Not traded: the strategy asks for four phases and the signal has none.",

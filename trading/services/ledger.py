@@ -1,4 +1,4 @@
-"""Questions about the ledger that stand outside the story: what came in lately, and everything that happened to it."""
+"""Questions about the ledger: what came in lately, and everything that happened to it."""
 
 from __future__ import annotations
 

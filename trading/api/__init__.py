@@ -1,0 +1,1 @@
+"""Doors for machines: hooks that sources knock at, and REST."""

@@ -1,0 +1,65 @@
+"""Secrets of sources: sealed when they are made, opened to check what claims to come from there.
+
+An organization's secret is opened by the vault, which writes each opening into its trail; the platform's own by the
+master keys. What was opened stays in this process's memory for a while, because a signature is checked with every
+message. A secret is never changed, only ended, so what is remembered of one that is still listed is right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+from accounts import platform_box, vault
+from accounts.tenancy import tenant_scope
+from trading.models import Source, SourceSecret
+
+REMEMBER_S = 600
+PURPOSE = "check_signature"
+
+_opened: dict[UUID, tuple[int, bytes]] = {}  # id of a secret -> second in which it was opened, the secret
+_lock = threading.Lock()
+
+
+def make_text() -> str:
+    """Make a secret: 256 bits as text that fits into an address."""
+    return secrets.token_urlsafe(32)
+
+
+def digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
+
+
+def seal(row: SourceSecret, text: str) -> None:
+    """Close a secret up for its row; the caller stores the row in the same transaction."""
+    row.sealed = platform_box.platform_encrypt(text) if row.is_of_platform else vault.seal(row, "sealed", text)
+
+
+def signing(source: Source, rows: Sequence[SourceSecret]) -> list[bytes]:
+    """Open the secrets with which a message of this source may be signed. No transaction may be open.
+
+    One that cannot be opened any more raises vault.Sealed or platform_box.Unreadable: a fault of ours.
+    """
+    return [_open(source, row) for row in rows if row.sealed]
+
+
+def _open(source: Source, row: SourceSecret) -> bytes:
+    second = int(time.monotonic())
+    with _lock:
+        opened_at, secret = _opened.get(row.pk, (0, b""))
+        if secret and second - opened_at < REMEMBER_S:
+            return secret
+    if row.is_of_platform:
+        text = platform_box.platform_decrypt(row.sealed or "")
+    else:
+        with tenant_scope(source.organization_id):
+            text = str(vault.reveal(row, "sealed", purpose=PURPOSE))
+    with _lock:
+        for old in [pk for pk, (since, _secret) in _opened.items() if second - since >= REMEMBER_S]:
+            del _opened[old]
+        _opened[row.pk] = (second, text.encode())
+    return text.encode()
