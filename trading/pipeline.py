@@ -11,7 +11,6 @@ import hashlib
 import logging
 import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
@@ -359,22 +358,22 @@ def quarantine_signal(organization_id: UUID, signal_id: UUID, problem: str, now:
 # --- somebody is asked to go on ---------------------------------------------------------------------------------------
 WOKEN_KEY, WOKEN_MS = "mikrobot:signals:woken", 5_000
 # Whoever brings a message is answered at once, also while Redis is away and every call to it takes seconds.
-_waker = ThreadPoolExecutor(1, thread_name_prefix="waker")
-_is_asked = threading.Event()
+_is_asked, _one_asks = threading.Event(), threading.Lock()
 
 
 def wake() -> None:
     """Ask for a sweep soon; who asks does not wait for it. Several who ask at once are one."""
     if not _is_asked.is_set():
         _is_asked.set()
-        _waker.submit(_wake)
+        threading.Thread(target=_wake, name="wake", daemon=True).start()
 
 
 def _wake() -> None:
     """Ask for a sweep now, unless one that was asked for has not begun. The timetable asks every 5 seconds."""
-    _is_asked.clear()
-    try:
-        if redis_client().set(WOKEN_KEY, 1, nx=True, px=WOKEN_MS):
-            current_app.send_task("trading.sweep_signals")
-    except (BrokerError, redis.RedisError):
-        log.warning("the broker is not reachable; signals will be judged by the timetable")
+    with _one_asks:
+        _is_asked.clear()
+        try:
+            if redis_client().set(WOKEN_KEY, 1, nx=True, px=WOKEN_MS):
+                current_app.send_task("trading.sweep_signals")
+        except (BrokerError, redis.RedisError):
+            log.warning("the broker is not reachable; signals will be judged by the timetable")
