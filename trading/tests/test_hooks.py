@@ -29,6 +29,7 @@ from trading import connections, pipeline
 from trading.models import RawState, Source, SourceMinute, SourceSecret
 from trading.services import reception, sources
 from trading.services.sources import Setup
+from trading.sources import ea_push
 from trading.sources.ea_push import WINDOW_S, sign
 from trading.tests.samples import CLIENTS
 from trading.tests.sources import events, make_source, push, rows
@@ -178,7 +179,7 @@ def test_nobody_learns_which_sources_there_are(cast: Team) -> None:
     assert len(trail(PLATFORM_ID, None)) == before + 2
     off = ea.send(1)
     assert (off.status_code, off.json()["code"]) == (403, Code.SOURCE_OFF)
-    with patch("trading.services.reception.verify", wraps=reception.verify) as asked:
+    with patch("trading.services.reception.verify", wraps=ea_push.verify) as asked:
         ea.post(body, to=uuid4())
     assert [len(call.kwargs["secrets"]) for call in asked.call_args_list] == [1], "a signature is computed all the same"
 
