@@ -24,8 +24,9 @@ from accounts.services.organizations import clean_name
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.kernel.signals import SCALES, LevelUnit
 from trading import connections
-from trading.ledger import hold, ledger_of
+from trading.ledger import ledger_of
 from trading.models import Source, SourceSecret
+from trading.models.sources import hold
 
 SIGNED, ADDRESSED = "ea_push", "tradingview"
 KINDS = (SIGNED, ADDRESSED)  # what customers make themselves

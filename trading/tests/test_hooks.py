@@ -218,7 +218,7 @@ def test_an_id_that_means_something_else_now_is_refused_and_not_swallowed(cast: 
 
 def test_a_message_that_was_kept_is_acknowledged_whatever_happens_then(cast: Team) -> None:
     ea = made(cast)
-    with patch("trading.pipeline._read", side_effect=OperationalError):
+    with patch("trading.pipeline.read", side_effect=OperationalError):
         answer = ea.send(7)
     assert (answer.status_code, answer.json()) == (200, {"accepted": True, "duplicate": False, "ack": 7})
     assert [raw.state for raw in rows(ea.source)[0]] == [RawState.RECEIVED]
