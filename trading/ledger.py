@@ -7,7 +7,7 @@ nothing that was accepted; the web's role cannot write here at all.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -160,20 +160,30 @@ def note(
     )
 
 
-def note_decision(
-    decision: Decision, facts: SignalFacts, signal: Signal, *, strategy_id: UUID | None, at: datetime
-) -> None:
-    """Write a decision down as it was made, with the facts that it was made on."""
-    SignalEvent.objects.create(
-        organization_id=signal.organization_id,
-        raw_id=signal.raw_id,
-        signal_id=signal.pk,
-        strategy_id=strategy_id,
-        kind=EventKind.JUDGED,
-        verdict=decision.verdict,
-        code=decision.code,
-        sentence=decision.sentence,
-        evidence=dict(decision.evidence),
-        facts=plain(facts),
-        at=at,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What one strategy, or for None the platform's rules, thought of a signal, and on which facts."""
+
+    decision: Decision
+    facts: SignalFacts
+    strategy_id: UUID | None
+
+
+def note_judgements(signal: Signal, judgements: Sequence[Judgement], *, at: datetime) -> None:
+    """Write decisions down as they were made, each with the facts that it was made on."""
+    SignalEvent.objects.bulk_create(
+        SignalEvent(
+            organization_id=signal.organization_id,
+            raw_id=signal.raw_id,
+            signal_id=signal.pk,
+            strategy_id=judgement.strategy_id,
+            kind=EventKind.JUDGED,
+            verdict=judgement.decision.verdict,
+            code=judgement.decision.code,
+            sentence=judgement.decision.sentence,
+            evidence=dict(judgement.decision.evidence),
+            facts=plain(judgement.facts),
+            at=at,
+        )
+        for judgement in judgements
     )

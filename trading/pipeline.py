@@ -23,14 +23,14 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.kernel import trace
-from mikrobot_platform.kernel.decisions import Code, Decision, Refusal, evidence, refusal
+from mikrobot_platform.kernel.decisions import Code, Refusal, evidence, refusal
 from mikrobot_platform.kernel.signals import SignalDraft
 from mikrobot_platform.kernel.strict_json import LIMITS
 from mikrobot_platform.stores import redis_client
 from trading import facts
 from trading.engine import stored
 from trading.engine.validate import validate as judge
-from trading.ledger import AlreadyRead, Reason, admit, ledger_of, move_on, note, note_decision
+from trading.ledger import AlreadyRead, Judgement, Reason, admit, ledger_of, move_on, note, note_judgements
 from trading.ledger import keep as write_down
 from trading.models import EventKind, RawSignal, RawState, Signal, SignalState, Source
 from trading.models.sources import hold
@@ -188,15 +188,16 @@ _UNTAKEN = {Code.TOO_OLD: SignalState.EXPIRED}
 def _judge(signal: Signal, now: datetime) -> None:
     draft = stored.read(SignalDraft, signal.draft)
     source: Source = Source.objects.get(pk=signal.source_id)
-    learn_clock(source, stamp_of(draft), signal.received_at)
-    decisions: list[Decision] = []
+    clock = learn_clock(source, stamp_of(draft), signal.received_at)
+    # Two signals for one symbol at once: the second sees that the first was taken.
+    hold(signal.organization_id, "judge", signal.symbol)
+    judgements = []
     for listener in facts.listeners(draft):
-        # Two signals for one symbol at once: the second sees that the first was taken.
-        hold(signal.organization_id, listener.strategy_id, signal.symbol)
-        known = facts.signal_facts(signal, source, listener)
+        known = facts.signal_facts(signal, clock, listener)
         decision = judge(draft, known, listener.rules, now=now)
-        note_decision(decision, known, signal, strategy_id=listener.strategy_id, at=now)
-        decisions.append(decision)
+        judgements.append(Judgement(decision=decision, facts=known, strategy_id=listener.strategy_id))
+    note_judgements(signal, judgements, at=now)
+    decisions = [judgement.decision for judgement in judgements]
     best = next((decision for decision in decisions if decision.is_taken), decisions[0])
     signal.state = SignalState.VALID if best.is_taken else _UNTAKEN.get(best.code, SignalState.REJECTED)
     signal.code, signal.sentence, signal.judged_at = best.code, best.sentence, now

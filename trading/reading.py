@@ -15,6 +15,7 @@ from mikrobot_platform.kernel.decisions import Code, Refusal, evidence
 from mikrobot_platform.kernel.signals import SCALES, ClockStamp, LevelUnit, SignalDraft, clock_stamp
 from trading import facts
 from trading.engine import stored
+from trading.engine.broker_clock import ClockReading
 from trading.ledger import Reason, move_on, note, twin
 from trading.models import ClockArrival, EventKind, RawSignal, RawState, Signal, Source, SourceStream
 from trading.sources import Dialect, SourceContext, dedupe_key, plain
@@ -29,7 +30,9 @@ def read(source: Source, raw: RawSignal, *, now: datetime) -> None:
         _accept(source, raw, found, context, now)
         return
     passed = _passed(source, raw, found.evidence.get("stream"), found.evidence.get("sequence"), now)
-    learn_clock(source, _stamp(found.evidence.get("server")), raw.received_at)
+    stamp = _stamp(found.evidence.get("server"))
+    if stamp is not None:
+        learn_clock(source, stamp, raw.received_at)
     refuse(raw, passed or found, now=now)
 
 
@@ -37,14 +40,14 @@ def refuse(raw: RawSignal, reason: Reason | Refusal, *, now: datetime, signal: S
     move_on(raw, RawState.REFUSED, EventKind.REFUSED, at=now, reason=reason, signal=signal)
 
 
-def learn_clock(source: Source, stamp: ClockStamp | None, at: datetime) -> None:
-    """Add a stamp to what is known of the source's clock, and believe what follows."""
-    if stamp is None:
-        return
-    ClockArrival.note(source, stamp_s=stamp.seconds, resolution_s=stamp.resolution_s, at=at)
-    learnt = facts.clock(source).learnt_s
-    if learnt is not None and learnt != source.clock_offset_s:
-        Source.objects.filter(pk=source.pk).update(clock_offset_s=learnt)
+def learn_clock(source: Source, stamp: ClockStamp | None, at: datetime) -> ClockReading:
+    """Add a stamp to what is known of the source's clock, believe what follows, and say what is known now."""
+    if stamp is not None:
+        ClockArrival.note(source, stamp_s=stamp.seconds, resolution_s=stamp.resolution_s, at=at)
+    known = facts.clock(source)
+    if known.learnt_s is not None and known.learnt_s != source.clock_offset_s:
+        Source.objects.filter(pk=source.pk).update(clock_offset_s=known.learnt_s)
+    return known
 
 
 def stamp_of(draft: SignalDraft) -> ClockStamp | None:
