@@ -12,7 +12,7 @@ from django.db import IntegrityError
 from accounts import audit
 from accounts.models import Organization
 from accounts.models.audit import PLATFORM_ID
-from accounts.tenancy import system_scope, tenant_scope
+from accounts.tenancy import atomic, system_scope, tenant_scope
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.kernel.decisions import Unreadable
 from mikrobot_platform.kernel.signals import LevelUnit
@@ -104,7 +104,7 @@ def _path(path: str) -> str:
 def _require_owner(organization_id: UUID) -> None:
     if organization_id == PLATFORM_ID:
         return
-    with tenant_scope(organization_id):
+    with tenant_scope(organization_id), atomic():
         if not Organization.objects.filter(pk=organization_id).exists():
             raise FileSourceRefused(f"There is no organization {organization_id}.")
 
