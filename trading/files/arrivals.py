@@ -135,8 +135,7 @@ def keep(source: Source, sight: Sight) -> UUID | None:
         if version is not None and raw is None:
             missed += _is_loss(row, source, sight, version)
             raw, is_new = _store(source, version, sight.at), True
-        row.missed += missed
-        _describe(row, source, sight, raw, is_new=is_new)
+        _describe(row, source, sight, raw, is_new=is_new, missed=missed)
         if missed and raw is not None:
             note(raw, EventKind.GAP, at=sight.at, evidence=evidence(missing=missed))
         return raw.pk if is_new and raw is not None else None
@@ -181,9 +180,12 @@ def _is_loss(row: SourceFile, source: Source, sight: Sight, version: Version) ->
     return torn(source, before) is not None and not version.continues(before)
 
 
-def _describe(row: SourceFile, source: Source, sight: Sight, raw: RawSignal | None, *, is_new: bool) -> None:
+def _describe(
+    row: SourceFile, source: Source, sight: Sight, raw: RawSignal | None, *, is_new: bool, missed: int
+) -> None:
     """Write down how the file stands, unless somebody has looked later; not more often than somebody would notice."""
     before = _state(row)
+    row.missed += missed
     if row.looked_at is None or row.looked_at <= sight.at:
         problem = _problem(source, sight.found)
         if problem is not None or row.code != Code.FILE_ANSWER_UNWRITTEN:

@@ -79,8 +79,10 @@ class Events(FileSystemEventHandler):
     def follow(self, folders: Collection[Path]) -> None:
         """Follow these folders and no others: those that are there, and anew those that were made again."""
         there = {folder: mark for folder in folders if (mark := _mark(folder))}
+        alive = {emitter.watch for emitter in self._observer.emitters if emitter.is_alive()}
         for folder, (mark, watch) in list(self._followed.items()):
-            if there.get(folder) != mark:
+            # A folder that was made again may have the number of the old one; whoever followed that one has ended.
+            if there.get(folder) != mark or watch not in alive:
                 del self._followed[folder]
                 self._observer.unschedule(watch)
         for folder, mark in there.items():

@@ -65,7 +65,8 @@ class Watched:
         self._lock = threading.Lock()
         self._tally = Tally()
         self._how = ReadBy.POLL
-        self._is_known = False  # after the first look: what is read then was, or will be, announced
+        # To be made before the file's writes are announced: what it holds by now is announced to nobody.
+        self._at_first = disk.glance(source.path)
         self._is_changed = False  # since it was closed last
         self._last: Version | Refusal | None = None  # what was handed on
         self._glance: tuple[int, int, int] | None = None
@@ -103,7 +104,7 @@ class Watched:
                 return
             glance = disk.glance(self.source.path)
             is_same = glance == self._glance
-            if is_same and self._is_confirmed:
+            if is_same and self._is_confirmed and glance is not None:
                 return
             self._glance, self._is_confirmed = glance, is_same
             self._read(now, now_ms)
@@ -115,7 +116,7 @@ class Watched:
 
     def _read(self, now: datetime, now_ms: int, *, is_announced: bool = False) -> None:
         """Read once. What may heal is read again, and is handed on as it is after the last try."""
-        found, was_known, self._is_known = disk.read(self.source.path), self._is_known, True
+        found = disk.read(self.source.path)
         if self._broken is not None:
             self._is_over_torn |= stands_over(self._broken, found)
         is_new = not self._is_last(found)
@@ -128,8 +129,9 @@ class Watched:
             return
         missed = 0
         if isinstance(found, Version):
-            if is_new and was_known:
+            if is_new and (self._at_first is None or self._at_first[1:] != (found.changed_ns, found.size)):
                 self._tally.read()
+            self._at_first = None
             missed = self._tally.settle() if is_announced else 0
         self._end(found, now, is_new=is_new, missed=missed)
 

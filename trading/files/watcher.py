@@ -15,6 +15,7 @@ import logging
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -94,9 +95,10 @@ class Broken(Exception):
 
 
 class Watcher:
-    """Watch every file of every source until asked to stop."""
+    """Watch every file of every source, or of some, until asked to stop."""
 
-    def __init__(self, *, backlog: Backlog | None = None) -> None:
+    def __init__(self, *, among: Collection[UUID] = (), backlog: Backlog | None = None) -> None:
+        self._among = frozenset(among)
         self._backlog = backlog or Backlog()
         self._events = Events(self._told)
         self._files: dict[UUID, Watched] = {}
@@ -139,25 +141,24 @@ class Watcher:
         """Take up sources that were added, drop those that were switched off; while nobody can say, keep them all."""
         try:
             found = {source.pk: source for source in arrivals.sources()}
+            found = {pk: source for pk, source in found.items() if not self._among or pk in self._among}
         except pipeline.NOT_ITS_FAULT:
             self._say_down()
+            connections.close_all()
             found = {pk: watched.source for pk, watched in self._files.items()}
         kept = {
             pk: watched
             for pk, watched in self._files.items()
             if pk in found and found[pk].path == watched.source.path and found[pk].answers == watched.source.answers
         }
-        self._files = {pk: kept.get(pk) or self._taken_up(source) for pk, source in found.items()}
+        self._files = {pk: kept.get(pk) or Watched(source, self._backlog.put) for pk, source in found.items()}
         self._by_path = {disk.home() / watched.source.path: watched for watched in self._files.values()}
         self._events.follow({path.parent for path in self._by_path if disk.is_plain(path.parent)})
-
-    def _taken_up(self, source: Source) -> Watched:
-        """Read a file before its writes are announced: what it holds already is announced no more."""
-        watched = Watched(source, self._backlog.put)
-        watched.look(now=timezone.now(), now_ms=_now_ms())
-        return watched
+        self._stirred.set()
 
     def _give_a_sign(self) -> None:
+        if self._among:
+            return  # it would speak for the files that nobody watches
         try:
             heartbeats.write(heartbeats.WATCHER)
             self._is_mute = False

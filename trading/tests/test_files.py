@@ -27,9 +27,9 @@ from accounts.tenancy import atomic, tenant_scope
 from accounts.tests.people import Team, team
 from mikrobot_platform.kernel.decisions import Code, Refusal
 from trading.files import answers, arrivals, disk
-from trading.files.arrivals import PAUSES_MS, look, poll
+from trading.files.arrivals import PAUSES_MS, Sight, look, poll
 from trading.ledger import ledger_of
-from trading.models import EventKind, RawSignal, RawState, ReadBy, Signal, SignalState, Source, SourceFile
+from trading.models import EventKind, RawState, ReadBy, Signal, SignalState, Source, SourceFile
 from trading.pipeline import MAX_KEPT
 from trading.tests.files import NAME, file_source, place, signal, state, touch, write
 from trading.tests.sources import NOW, events, kinds, make_source, rows, swept
@@ -247,6 +247,19 @@ def test_where_events_are_counted_looking_counts_nothing(source: Source) -> None
     write(source, signal(2, symbol="USDJPY")[:701])
     look(source, now=NOW, pause=Meanwhile(lambda: write(source, signal(3))))
     assert state(source).missed == 0
+
+
+def test_what_was_missed_is_counted_also_where_nothing_is_new(source: Source) -> None:
+    write(source, signal(1))
+    look(source, now=NOW)
+    found = disk.read(source.path)
+    for missed in (1, 3):
+        arrivals.receive(source, Sight(found=found, at=NOW, how=ReadBy.EVENTS, missed=missed), now=NOW)
+    assert (state(source).missed, state(source).read_by) == (4, ReadBy.EVENTS)
+    assert [event.evidence for event in events(source) if event.kind == EventKind.GAP] == [
+        {"missing": 1},
+        {"missing": 3},
+    ]
 
 
 def test_an_empty_file_is_waited_for_and_said_and_never_kept(source: Source) -> None:
@@ -641,9 +654,3 @@ def test_what_is_wrong_is_said_and_nothing_is_made(words: list[str], said: str) 
 def test_names_of_ours_are_not_read() -> None:
     with pytest.raises(CommandError, match="written beside"):
         command("add", "X", "--platform", "--path", "x.json.answer.json")
-
-
-def test_the_ledger_knows_no_version_of_what_was_not_a_file(cast: Team) -> None:
-    with ledger_of(cast.house.pk):
-        found = RawSignal.objects.exclude(changed_ns=None).exclude(source_id__in=Source.objects.filter(kind="ea_file"))
-        assert not found.exists()

@@ -7,8 +7,9 @@ import sys
 import threading
 from types import FrameType
 from typing import Any
+from uuid import UUID
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 from trading.files.watcher import Broken, Watcher
 
@@ -19,6 +20,12 @@ class Command(BaseCommand):
     help = "Read the files of all sources whenever they are written, until stopped. One process is enough."
     requires_system_checks = ()
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--source", type=UUID, action="append", default=[], metavar="ID",
+            help="only this one (again for another); gives no sign of life, as it speaks for no other",
+        )  # fmt: skip
+
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()
 
@@ -28,6 +35,6 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, ask_to_stop)
         try:
-            Watcher().run(stop)
+            Watcher(among=options["source"]).run(stop)
         except Broken:
             sys.exit(1)
