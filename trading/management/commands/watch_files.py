@@ -27,6 +27,7 @@ class Command(BaseCommand):
         )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
+        sys.setswitchinterval(1 / 2_000)  # whoever reads waits no longer than that for whoever stores
         stop = threading.Event()
 
         def ask_to_stop(number: int, frame: FrameType | None) -> None:
