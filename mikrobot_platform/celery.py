@@ -30,6 +30,7 @@ app.conf.task_create_missing_queues = False
 # Task -> queue; what does not stand here goes to `default`.
 ROUTES: dict[str, str] = {
     "accounts.beat_signals": "signals",
+    "trading.poll_files": "signals",
     "trading.sweep_signals": "signals",
     "accounts.beat_notify": "notify",
     "accounts.beat_slow": "slow",
@@ -45,6 +46,7 @@ TIMETABLE: dict[str, float] = {
     "accounts.beat_notify": 5.0,
     "accounts.beat_slow": 5.0,
     "accounts.relay_outbox": 5.0,
+    "trading.poll_files": 5.0,
     "trading.sweep_signals": 5.0,
     "accounts.sweep_organizations": 60.0,
     "accounts.verify_audit": 3600.0,  # does its work once a day; a restarted beat forgets when it last asked

@@ -76,10 +76,15 @@ def _redis() -> dict[str, str]:
     try:
         stores.redis_client().ping()
         found, measured = heartbeats.read_all(), heartbeats.read_backlog()
+        watcher = heartbeats.read(heartbeats.WATCHER)
+        is_watched = heartbeats.is_watcher_expected()
     except redis.RedisError:
         return {"redis": DOWN}
     now = time.time()
     states = {"redis": OK}
+    if is_watched:
+        is_silent = watcher is None or watcher.age_s(now) > heartbeats.WATCHER_PATIENCE_S
+        states[heartbeats.WATCHER] = DEGRADED if is_silent else OK
     for name, beat in found.items():
         patience = heartbeats.PATIENCE_S.get(name, heartbeats.BEAT_PATIENCE_S)
         is_late = beat is None or beat.age_s(now) > patience
@@ -122,6 +127,8 @@ class _Gauges:
     def collect(self) -> Iterator[Metric]:
         try:
             found, measured = heartbeats.read_all(), heartbeats.read_backlog()
+            if heartbeats.is_watcher_expected():
+                found[heartbeats.WATCHER] = heartbeats.read(heartbeats.WATCHER)
         except redis.RedisError:
             return  # absent is the honest value; alerts watch for absence
         now = time.time()

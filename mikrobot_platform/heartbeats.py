@@ -1,4 +1,5 @@
-"""Signs of life in Redis: the beat's when it sends, a worker's when it answers, the outbox's figures at times.
+"""Signs of life in Redis: the beat's when it sends, a worker's when it answers, the outbox's figures at times, and the
+watcher's while there are files to watch.
 
 Beat sends `accounts.beat_<queue>` into every queue; whoever works on that queue writes down when. So a silent beat and
 a silent worker look different: the first stops sending, the second stops answering what was sent."""
@@ -24,14 +25,17 @@ log = logging.getLogger(__name__)
 SENT_HEADER = "mikrobot_sent"
 TASK_PREFIX = "accounts.beat_"
 BEAT = "beat"
+WATCHER = "watcher"
 # Queue -> seconds of silence after which something is wrong; `slow` may sit behind a job of five minutes (time limit).
 PATIENCE_S: Mapping[str, float] = {"signals": 20.0, "default": 20.0, "notify": 60.0, "slow": 900.0}
 BEAT_PATIENCE_S = 20.0
+WATCHER_PATIENCE_S = 20.0
 OUTBOX_PATIENCE_S = 60.0
 KEPT_S = 24 * 3600  # after a day, "never" says enough
 
 _KEY = "mikrobot:heartbeat:"
 _BACKLOG_KEY = "mikrobot:outbox"
+_FILES_KEY = "mikrobot:files"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,20 @@ def _parse(raw: Any) -> Heartbeat | None:
         return Heartbeat(**json.loads(raw)) if raw else None
     except (TypeError, ValueError):
         return None  # written by another version: as good as none, for the few seconds until the next
+
+
+def read(name: str) -> Heartbeat | None:
+    """Read one sign of life; None as in `read_all`."""
+    return _parse(redis_client().get(_KEY + name))
+
+
+def expect_watcher(files: int) -> None:
+    """Leave word how many files there are to watch; where there are none, a silent watcher is nobody's trouble."""
+    redis_client().set(_FILES_KEY, files, ex=KEPT_S)
+
+
+def is_watcher_expected() -> bool:
+    return bool(int(str(redis_client().get(_FILES_KEY) or 0)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

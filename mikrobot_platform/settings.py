@@ -21,6 +21,8 @@ SITE = env.site("SITE_URL", "http://localhost:8000")
 SITE_URL = SITE.geturl().rstrip("/")
 IS_HTTPS = SITE.scheme == "https"
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / ".local"))).absolute()
+# Files that EAs write and sources read (trading/files/); nothing outside is ever opened for a source.
+SIGNAL_FILES_DIR = Path(env.text("SIGNAL_FILES_DIR", str(DATA_DIR / "signals"))).absolute()
 DEBUG = False
 SECRET_KEY = env.text("SECRET_KEY") or secrets.token_urlsafe(64)
 SECRET_KEY_FALLBACKS = env.names("SECRET_KEY_FALLBACKS")

@@ -14,3 +14,11 @@ def sweep_signals() -> int:
     from trading import sweep
 
     return sweep.sweep(now=timezone.now())
+
+
+@shared_task(name="trading.poll_files", base=HouseTask)
+def poll_files() -> int:
+    """Look at every file that a source reads, as the watcher does, in case that nobody else does."""
+    from trading.files import arrivals
+
+    return arrivals.poll(now=timezone.now())

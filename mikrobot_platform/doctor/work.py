@@ -14,6 +14,7 @@ from accounts.models import DataExport, Organization
 from accounts.tenancy import system_scope
 from mikrobot_platform import heartbeats, stores
 from mikrobot_platform.doctor import Finding, fail, ok, told, warn
+from trading.services import files
 
 EXPORT_PATIENCE = timedelta(minutes=10)
 CLOSING_PATIENCE = timedelta(hours=1)
@@ -66,6 +67,26 @@ def beat() -> Finding:
     if lag > heartbeats.BEAT_PATIENCE_S:
         return fail(sentence, "Start beat, or look into its log; without it nothing is swept.")
     return warn(sentence, "Beat is slow: look at the machine's load.") if lag > BEAT_LAG_S else ok(sentence)
+
+
+def watcher() -> Finding:
+    """Look whether somebody watches the signal files, and how these stand."""
+    lines = [line for line in files.overview() if line.source.is_enabled]
+    if not lines:
+        return ok("no source reads a file")
+    found = heartbeats.read(heartbeats.WATCHER)
+    remedy = "Start `manage.py watch_files`, or look into its log; until then files are looked at every 5 s."
+    if found is None:
+        return fail("no watcher has shown itself yet, or for a day", remedy)
+    age = found.age_s(time.time())
+    missed = sum(line.file.missed for line in lines if line.file)
+    sentence = f"last seen {age:.0f} s ago on {found.host} (process {found.pid}); {len(lines)} files, {missed} missed"
+    if age > heartbeats.WATCHER_PATIENCE_S:
+        return fail(sentence, remedy)
+    wrong = [f"{line.source.name}: {line.file.sentence}" for line in lines if line.file and line.file.code]
+    if wrong:
+        return warn(f"{sentence}. {wrong[0]}", "`manage.py source_file list` shows how each file stands.")
+    return ok(sentence)
 
 
 def outbox() -> Finding:

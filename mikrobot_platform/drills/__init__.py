@@ -8,4 +8,5 @@ from collections.abc import Mapping
 
 DRILLS: Mapping[str, str] = {
     "outbox": "mikrobot_platform.drills.outbox",
+    "watcher": "mikrobot_platform.drills.watcher",
 }

@@ -8,13 +8,17 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Manager
 
-from accounts.models import DrillEffect, Organization, OutboxDelivery, OutboxEvent
+from accounts.closing import erasable
+from accounts.models import Organization
 from accounts.tenancy import atomic, tenant_scope
 from mikrobot_platform.db.ids import new_id
+from trading.ledger import ledger_of
 
 NAMES = "organizations.json"
 
@@ -45,9 +49,11 @@ def create(ids: list[UUID]) -> None:
 
 def _remove(mine: Path) -> None:
     for text in json.loads((mine / NAMES).read_text(encoding="ascii")):
-        with tenant_scope(UUID(text)), atomic():
-            for model in (DrillEffect, OutboxDelivery, OutboxEvent, Organization):
-                model.objects.all().delete()
+        with ledger_of(UUID(text)):  # the web's role may not delete there
+            for model in erasable():
+                rows: Manager[Any] = model._base_manager
+                rows.filter(organization_id=text).delete()
+            Organization.objects.filter(pk=text).delete()
     shutil.rmtree(mine)
 
 

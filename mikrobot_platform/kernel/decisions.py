@@ -78,6 +78,16 @@ class Code(StrEnum):
     NETWORK = "sender.network"
     NONCE_USED = "sender.nonce_used"
     TOO_MANY = "sender.too_many"
+    # Files
+    FILE_MISSING = "file.missing"
+    FILE_FOLDER_MISSING = "file.folder_missing"
+    FILE_OUTSIDE = "file.outside"
+    FILE_LOCKED = "file.locked"
+    FILE_UNREADABLE = "file.unreadable"
+    FILE_RESTLESS = "file.restless"
+    FILE_EMPTY = "file.empty"
+    FILE_TORN = "file.torn"
+    FILE_ANSWER_UNWRITTEN = "file.answer_unwritten"
     # Validation of a signal that was read
     VALID = "signal.valid"
     FACT_MISSING = "signal.fact_missing"
@@ -152,6 +162,15 @@ SENTENCES: Mapping[Code, str] = MappingProxyType(
         Code.NETWORK: "The source may not send from this address.",
         Code.NONCE_USED: "The nonce was used before. Send the message again under a new one.",
         Code.TOO_MANY: "The source has sent its {per_minute} messages of this minute. Try again in {retry_after_s} s.",
+        Code.FILE_MISSING: "There is no file {path}.",
+        Code.FILE_FOLDER_MISSING: "The folder of {path} does not exist.",
+        Code.FILE_OUTSIDE: "{path} leads out of the folder for signal files, or through a link.",
+        Code.FILE_LOCKED: "Another program holds {path}, or it may not be read.",
+        Code.FILE_UNREADABLE: "{path} cannot be read: {problem}.",
+        Code.FILE_RESTLESS: "{path} changes while it is being read, time and again.",
+        Code.FILE_EMPTY: "The file is empty.",
+        Code.FILE_TORN: "The file is not whole. {reason}",
+        Code.FILE_ANSWER_UNWRITTEN: "The answer beside {path} cannot be written: {problem}.",
         Code.VALID: "The signal is complete, consistent and fresh.",
         Code.FACT_MISSING: "Not traded: {fact} is not known.",
         Code.PHASES_MISSING: "Not traded: the strategy asks for four phases and the signal has none.",

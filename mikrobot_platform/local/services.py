@@ -1,4 +1,4 @@
-"""What a running MikroBot consists of besides its databases: the web, two workers, the beat."""
+"""What a running MikroBot consists of besides its databases: the web, two workers, the watcher of files, the beat."""
 
 from __future__ import annotations
 
@@ -50,6 +50,18 @@ def worker(name: str, queues: Sequence[str], environment: Mapping[str, str], *, 
     )
 
 
+def watcher(environment: Mapping[str, str]) -> Program:
+    """Read signal files the moment they are written. SIGTERM means: store what was read, then end."""
+    return Program(
+        name="watcher",
+        argv=[sys.executable, str(ROOT / "manage.py"), "watch_files"],
+        stop=[(signal.SIGTERM, 4.0)],
+        # A pool would be slow to notice that the database is there again; two threads need two connections.
+        environment={**environment, "MIKROBOT_BOOTSTRAP": "off", "DATABASE_POOL_SIZE": "0"},
+        folder=ROOT,
+    )
+
+
 def beat(environment: Mapping[str, str], data: Data) -> Program:
     """Send what is due; the timetable stands in celery.py, its file only remembers the last runs."""
     return Program(
@@ -66,5 +78,6 @@ def behind_the_web(environment: Mapping[str, str], data: Data) -> list[Program]:
     return [
         worker("signals", ["signals"], environment, processes=2),
         worker("rest", ["default", "notify", "slow"], environment, processes=2),
+        watcher(environment),
         beat(environment, data),
     ]

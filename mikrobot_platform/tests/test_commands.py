@@ -18,6 +18,7 @@ WHOLE = {
     "dbshell": ("--database", "owner"),
     "drill": ("outbox",),
     "rotate_keys": ("--master",),
+    "source_file": ("list",),
     "staff_user": ("p@example.com",),
 }
 

@@ -210,6 +210,22 @@ def test_there_is_one_beat() -> None:
     assert "beat" not in of_kind("HorizontalPodAutoscaler")
 
 
+def test_there_is_one_watcher_and_whoever_looks_has_the_files() -> None:
+    assert of_kind("Deployment")["watcher"]["spec"]["replicas"] == 1
+    assert of_kind("Deployment")["watcher"]["spec"]["strategy"] == {"type": "Recreate"}
+    folder = settings_folder()
+    for name in ("watcher", "worker-signals"):
+        assert folder in {mount["mountPath"] for mount in PODS[name]["containers"][0]["volumeMounts"]}
+        assert folder in {volume.partition(":")[2] for volume in APP_SERVICES[name]["volumes"]}
+    assert folder in DOCKERFILE
+
+
+def settings_folder() -> str:
+    """Return the folder for signal files as the example and so the image have it."""
+    data = variables.parse(EXAMPLE, ".env.example")["DATA_DIR"]
+    return f"{data}/signals"
+
+
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
 def test_probes_ask_what_is_answered(path: str) -> None:
     assert path in health.HealthMiddleware.VIEWS
@@ -398,4 +414,4 @@ def test_alerts_watch_what_is_measured() -> None:
 def test_alerts_name_queues_that_exist() -> None:
     text = (DEPLOY / "monitoring" / "alerts.yml").read_text(encoding="utf-8")
     named = {name for group in re.findall(r'name=~?"([\w|]+)"', text) for name in group.split("|")}
-    assert named == {*celery.QUEUES, "beat"}
+    assert named == {*celery.QUEUES, "beat", "watcher"}

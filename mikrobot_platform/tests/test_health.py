@@ -26,8 +26,10 @@ def all_is_well() -> Iterator[None]:
     for name in (heartbeats.BEAT, *heartbeats.PATIENCE_S):
         heartbeats.write(name)
     heartbeats.write_backlog(ALL_WELL)
+    heartbeats.expect_watcher(0)
     health._recent.forget()
     yield
+    heartbeats.expect_watcher(0)
     health._recent.forget()
 
 
@@ -120,6 +122,21 @@ def test_a_silent_process_degrades_and_leaves_the_web_in_place(name: str, monkey
     late = [key for key, state in body["checks"].items() if state != "ok"]
     assert (status, body["status"]) == (200, "degraded")
     assert late == [name if name == heartbeats.BEAT else f"worker_{name}"]
+
+
+def test_a_watcher_is_missed_where_there_is_something_to_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    stores.redis_client().delete("mikrobot:heartbeat:watcher")
+    assert "watcher" not in ready()[1]["checks"]
+    heartbeats.expect_watcher(2)
+    health._recent.forget()
+    assert (ready()[1]["status"], ready()[1]["checks"]["watcher"]) == ("degraded", "degraded")
+    heartbeats.write(heartbeats.WATCHER)
+    health._recent.forget()
+    assert (ready()[1]["status"], ready()[1]["checks"]["watcher"]) == ("ok", "ok")
+    age(heartbeats.WATCHER, 21, monkeypatch)
+    health._recent.forget()
+    status, body = ready()
+    assert (status, body["checks"]["watcher"]) == (200, "degraded")
 
 
 @pytest.mark.parametrize("change", [{"late_s": 61.0}, {"parked": 1}])

@@ -56,6 +56,7 @@ from trading.models import (
     Signal,
     SignalEvent,
     Source,
+    SourceFile,
     SourceMinute,
     SourceNonce,
     SourceSecret,
@@ -92,6 +93,12 @@ def _counted(cast: Team) -> SourceMinute:
     return row
 
 
+def _file(cast: Team) -> SourceFile:
+    source = make_source(cast.house.pk, kind="ea_file")
+    with ledger_of(cast.house.pk):
+        return SourceFile.held(source)
+
+
 MAKERS: dict[str, Callable[[Team], Any]] = {
     "accounts.Membership": lambda cast: Membership.objects.get(user=cast.alice),
     "accounts.Invitation": lambda cast: members.invite(cast.as_alice, f"guest-{uuid4().hex}@example.com", "viewer"),
@@ -110,6 +117,7 @@ MAKERS: dict[str, Callable[[Team], Any]] = {
     "trading.SourceSecret": lambda cast: SourceSecret.objects.create(
         source=MAKERS["trading.Source"](cast), digest=uuid4().bytes
     ),
+    "trading.SourceFile": _file,
     "trading.SourceMinute": _counted,
     "trading.SourceStream": lambda cast: SourceStream.objects.create(
         source=MAKERS["trading.Source"](cast), name="stream", last_sequence=1, seen_at=timezone.now()

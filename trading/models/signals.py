@@ -45,6 +45,7 @@ class EventKind(models.TextChoices):
     JUDGED = "judged", _("Judged")
     MOVED_ON = "moved_on", _("Stood still and was moved on")
     QUARANTINED = "quarantined", _("Quarantined")
+    ACKNOWLEDGED = "acknowledged", _("Its answer was acknowledged")
 
 
 class RawSignal(LedgerRow):
@@ -56,6 +57,7 @@ class RawSignal(LedgerRow):
     sha256 = models.BinaryField(max_length=32)
     headers = models.JSONField(default=dict)  # those that say how to read it; never one that proves who sent it
     declared_bytes = models.BigIntegerField(null=True)
+    changed_ns = models.BigIntegerField(null=True)  # of a version of a file: when it was written (trading/files/)
     received_at = models.DateTimeField()
     trace_id = models.CharField(max_length=32, blank=True)
     state = models.CharField(max_length=12, choices=RawState.choices, default=RawState.RECEIVED)
@@ -68,6 +70,12 @@ class RawSignal(LedgerRow):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             *LedgerRow.Meta.constraints,
             models.CheckConstraint(condition=models.Q(state__in=RawState.values), name="trading_rawsignal_state"),
+            # One version of a file is one message, whoever reads it, and however often.
+            models.UniqueConstraint(
+                fields=["organization_id", "source_id", "changed_ns", "size", "sha256"],
+                name="trading_rawsignal_version",
+                condition=models.Q(changed_ns__isnull=False),
+            ),
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(

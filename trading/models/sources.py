@@ -42,6 +42,9 @@ class Source(LedgerRow):
     clock_shift_s = models.IntegerField(default=0)
     clock_offset_s = models.IntegerField(null=True, editable=False)  # learnt, and believed until arrivals say otherwise
     networks = models.JSONField(default=list, blank=True)  # from which it may send; empty: from everywhere
+    # For ea_file: which file is read, below SIGNAL_FILES_DIR. Only the engine's role may set it (migration 0003).
+    path = models.CharField(max_length=400, blank=True, editable=False)
+    answers = models.BooleanField(default=False, editable=False)  # write what became of its messages beside the file
     created_at = models.DateTimeField(default=timezone.now)
 
     objects: ClassVar[SharedManager] = SharedManager()
@@ -50,6 +53,11 @@ class Source(LedgerRow):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             *LedgerRow.Meta.constraints,
             models.UniqueConstraint(fields=["organization_id", "name"], name="trading_source_name"),
+            models.UniqueConstraint(fields=["path"], name="trading_source_path", condition=~models.Q(path="")),
+            models.CheckConstraint(
+                condition=models.Q(path="", answers=False) | models.Q(kind="ea_file") & ~models.Q(path=""),
+                name="trading_source_files_only",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,175 @@
+"""An EA truncates and rewrites one file at speed: each signal is read or counted as missed, none wrong, none twice.
+
+The watcher is the installation's own where one runs; else the drill starts one for its file alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mikrobot_platform import heartbeats
+from mikrobot_platform.db.ids import new_id
+from mikrobot_platform.drills import organizations
+from mikrobot_platform.measurement import ROOT, Measurement, say
+from trading.files import disk
+from trading.files.arrivals import KIND
+from trading.ledger import ledger_of
+from trading.models import RawSignal, RawState, Signal, Source, SourceFile
+from trading.sources import SourceContext, plain
+from trading.sources.ea_file import DIALECT
+
+NAME = "watcher"
+FILE = "mikrobot_4phase_signal.json"
+SETTLING_S = 3.0  # a watcher that runs looks for new sources every two seconds
+PATIENCE_S = 60.0
+# As the v8 EA prints one; the drill counts in the last two prices, which are the same by the EA's own rule.
+SIGNAL = (
+    '{"timestamp":"2025.08.04 08:28","symbol":"EURJPY","strategy":"MIKROBOT_FASTVERSION_4PHASE",'
+    '"phase_1_m5_bos":{"time":"2025.08.04 08:25","price":171.12900,"direction":"BULL"},'
+    '"phase_2_m1_break":{"time":"2025.08.04 08:26","price":171.13300},'
+    '"phase_3_m1_retest":{"time":"2025.08.04 08:27","price":171.13200},'
+    '"phase_4_ylipip":{"target":171.13900,"current":NUMBER,"triggered":true},'
+    '"trade_direction":"BULL","current_price":NUMBER,"ylipip_trigger":0.60,'
+    '"source":"MIKROBOT_FASTVERSION_COMPLIANT_v8","intelligence_needed":"PYTHON_MCP_ML_ATR_RISK",'
+    '"build_version":"20250103-008F"}'
+)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Describe the options."""
+    parser.add_argument("--signals", type=int, default=1_000, help="how many to write (default %(default)s)")
+    parser.add_argument("--per-second", type=int, default=4, help="how fast (default %(default)s)")
+
+
+def run(options: Mapping[str, Any]) -> Measurement:
+    """Write, wait until everything is accounted for, compare, clear up."""
+    parameters = {"signals": int(options["signals"]), "per_second": max(1, int(options["per_second"]))}
+    with organizations.folder(NAME, 1) as (_folder, [organization_id]):
+        organizations.create([organization_id])
+        source = Source(
+            id=new_id(), organization_id=organization_id, name="Drill", kind=KIND,
+            path=f"drill-{organization_id}/{FILE}",
+        )  # fmt: skip
+        file = disk.home() / source.path
+        disk.make_folder(source.path)
+        with ledger_of(organization_id):
+            source.save(force_insert=True)
+        try:
+            with _watcher(source) as is_own:
+                began = time.monotonic()
+                written = _write(file, parameters["signals"], parameters["per_second"])
+                seconds = time.monotonic() - began
+                _await(source, written)
+            results = {**_compare(source, written), "seconds": round(seconds, 1), "own_watcher": int(is_own)}
+        finally:
+            for left in file.parent.glob("*"):
+                left.unlink()
+            file.parent.rmdir()
+    return Measurement(name=NAME, parameters=parameters, results=results)
+
+
+def has_passed(measured: Measurement) -> bool:
+    """Tell whether every signal is accounted for, and none was read as another or twice."""
+    found = measured.results
+    is_whole = (
+        found["written"] == measured.parameters["signals"] and found["read"] + found["missed"] == found["written"]
+    )
+    return is_whole and found["wrong"] == 0 and found["twice"] == 0
+
+
+@contextmanager
+def _watcher(source: Source) -> Iterator[bool]:
+    """Have somebody watch, who has taken the file up; tell whether it is the drill's own process."""
+    found = heartbeats.read(heartbeats.WATCHER)
+    if found is not None and found.age_s(time.time()) < heartbeats.WATCHER_PATIENCE_S:
+        say(f"the watcher is process {found.pid} on {found.host}")
+        time.sleep(SETTLING_S)
+        yield False
+        return
+    say("no watcher runs; the drill starts one for its own file")
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "manage.py"), "watch_files", "--source", str(source.pk)],
+        env={**os.environ, "MIKROBOT_BOOTSTRAP": "off", "DATABASE_POOL_SIZE": "0"},
+    )
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while _state(source) is None:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the watcher of the drill did not come up; its reason stands above")
+            time.sleep(0.1)
+        yield True
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE_S)
+
+
+def _write(file: Path, signals: int, per_second: int) -> list[bytes]:
+    """Truncate and write in two parts, by the clock, with and without a mark as terminals differ."""
+    written = []
+    began = time.monotonic()
+    for number in range(signals):
+        text = SIGNAL.replace("NUMBER", f"{171 + number // 90_000}.{10_000 + number % 90_000:05d}")
+        body = (b"\xff\xfe" if number % 2 else b"") + text.encode("utf-16-le")
+        with file.open("wb", buffering=0) as opened:
+            opened.write(body[:512])
+            opened.write(body[512:])
+        written.append(body)
+        if number % (per_second * 10) == 0:
+            say(f"written {len(written):6d}")
+        time.sleep(max(0.0, began + (number + 1) / per_second - time.monotonic()))
+    return written
+
+
+def _state(source: Source) -> SourceFile | None:
+    with ledger_of(source.organization_id):
+        row: SourceFile | None = SourceFile.objects.filter(source=source).first()
+    return row
+
+
+def _await(source: Source, written: list[bytes]) -> None:
+    """Wait until the last one is in the ledger and as much was read or missed as was written, but not for ever."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        found = _compare(source, written)
+        with ledger_of(source.organization_id):
+            is_last_in = RawSignal.objects.filter(source_id=source.pk, body=written[-1]).exclude(
+                state=RawState.RECEIVED
+            )
+            if is_last_in.exists() and found["read"] + found["missed"] >= len(written):
+                return
+        time.sleep(0.2)
+
+
+def _compare(source: Source, written: list[bytes]) -> dict[str, int]:
+    """Hold what stands in the ledger against what was written."""
+    context = SourceContext(source=str(source.pk))
+    meant = {_said(plain(DIALECT.parse(body, context=context))) for body in written}
+    state = _state(source)
+    with ledger_of(source.organization_id):
+        mine = RawSignal.objects.filter(source_id=source.pk)
+        drafts = [_said(draft) for draft in Signal.objects.filter(source_id=source.pk).values_list("draft", flat=True)]
+        repeated = mine.filter(state=RawState.DUPLICATE).count()
+        refused = mine.filter(state=RawState.REFUSED).count()
+        unread = mine.filter(state__in=(RawState.RECEIVED, RawState.QUARANTINED)).count()
+    return {
+        "written": len(written),
+        "read": len(meant & set(drafts)),
+        "missed": state.missed if state else 0,
+        "wrong": len(set(drafts) - meant),
+        "twice": repeated + len(drafts) - len(set(drafts)),
+        "refused": refused,
+        "unread": unread,
+    }
+
+
+def _said(draft: object) -> str:
+    return json.dumps(draft, sort_keys=True)
