@@ -27,11 +27,11 @@ from mikrobot_platform.kernel.decisions import Code
 from mikrobot_platform.logs import mask
 from trading import connections, pipeline
 from trading.models import RawState, Source, SourceMinute, SourceSecret
+from trading.rehearsal.messages import CLIENTS
 from trading.services import reception, sources
 from trading.services.sources import Setup
 from trading.sources import ea_push
 from trading.sources.ea_push import WINDOW_S, sign
-from trading.tests.samples import CLIENTS
 from trading.tests.sources import events, make_source, push, rows
 
 

@@ -38,8 +38,9 @@ from trading.models import (
     SourceStream,
 )
 from trading.pipeline import Delivery, ingest
+from trading.rehearsal.messages import read, v8
+from trading.rehearsal.samples import golden
 from trading.sources import DUPLICATE_WINDOW_S, plain
-from trading.tests.samples import golden, read, v8
 from trading.tests.sources import NOW, events, kinds, make_source, push, rest, rows, swept
 
 T = TypeVar("T")

@@ -44,9 +44,9 @@ from trading.models import (
     Strategy,
 )
 from trading.pipeline import Delivery, ingest
+from trading.rehearsal.messages import v8
 from trading.sources import plain
 from trading.strategies.originals import ORIGINALS
-from trading.tests.samples import v8
 from trading.tests.sources import NOW, events, make_source, rest, rows
 
 

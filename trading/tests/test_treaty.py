@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from mikrobot_platform.kernel.decisions import Code
 from mikrobot_platform.kernel.market import Price, Side
 from mikrobot_platform.kernel.signals import PANEL_POWER, Action, LevelUnit, SignalDraft
+from trading.rehearsal.messages import BODIES, ENCODINGS, OWN, PINE, SIGNALS, TRADERS_POST, code_of, context, read, v8
 from trading.sources import DUPLICATE_WINDOW_S, DedupeKey, dedupe_key, plain
-from trading.tests.samples import BODIES, ENCODINGS, OWN, PINE, SIGNALS, TRADERS_POST, code_of, context, read, v8
 
 
 def draft(kind: str, text: str | bytes, **changes: object) -> SignalDraft:
