@@ -7,7 +7,8 @@ Two families, two promises.
    meant, so what is read must be exactly what stands there, as a second reader says, written differently. Under a
    signature (the push door) any change must be refused.
 
-"Wrong" is a draft that breaks its promise. Whatever leaves a parser as an exception is kept with the message.
+"Wrong" is a draft that breaks its promise. Whatever leaves a parser as an exception is kept with the message. Every run
+ends in one of the figures: same, changed, refused, wrong or exceptions.
 """
 
 from __future__ import annotations
@@ -15,26 +16,43 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from mikrobot_platform.kernel.signals import SignalDraft
-from trading.rehearsal.messages import BODIES, CLIENTS, ENCODINGS, SIGNALS, code_of, read
+from trading.rehearsal.finding import Finding
+from trading.rehearsal.messages import BODIES, CLIENTS, ENCODINGS, SIGNALS, as_stored, code_of, read
 from trading.rehearsal.mutations import DAMAGE, WORDS, mixed
 from trading.rehearsal.second_reader import stands_there
 from trading.sources.ea_push import Envelope, verify
 
+NOW = datetime(2025, 8, 4, 8, 28, 32, tzinfo=UTC)  # the server's clock in the signed samples
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Original:
-    """A message as it was sent."""
+class Sent:
+    """A message as it left its sender."""
 
     kind: str
     raw: bytes
-    draft: SignalDraft
     headers: Mapping[str, str] | None = None  # signed messages
     secret: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutation:
+    """A message as it arrived: damaged on its way, or changed by somebody."""
+
+    sent: Sent
+    meant: SignalDraft
+    raw: bytes
+    is_damage: bool
+
+    @property
+    def announced(self) -> int | None:
+        """Return the length that came along: damage to a body does not change it."""
+        return len(self.sent.raw) if self.is_damage and self.sent.kind != "ea_file" else None
 
 
 @dataclass(slots=True)
@@ -45,8 +63,8 @@ class Report:
     same: int = 0
     changed: int = 0  # read as what then stood there
     refused: Counter[str] = field(default_factory=Counter)
-    wrong: list[tuple[str, bytes]] = field(default_factory=list)
-    exceptions: list[tuple[str, bytes]] = field(default_factory=list)
+    wrong: list[Finding] = field(default_factory=list)
+    exceptions: list[Finding] = field(default_factory=list)
 
     def summary(self) -> dict[str, int]:
         """Give the figures that are printed."""
@@ -56,67 +74,90 @@ class Report:
         }  # fmt: skip
 
 
-def originals() -> list[Original]:
-    """Collect every real message in every encoding, and the signed one."""
-    found = [("ea_file", encode(text)) for text in SIGNALS.values() for encode in ENCODINGS.values()]
-    found += [(kind, text.encode()) for kind, text in BODIES.values()]
-    made = []
-    for kind, raw in found:
-        draft = read(kind, raw)
-        assert isinstance(draft, SignalDraft), raw
-        made.append(Original(kind=kind, raw=raw, draft=draft))
+def sent() -> Iterator[Sent]:
+    """Give every real message in every encoding, and the signed ones."""
+    for text in SIGNALS.values():
+        for encode in ENCODINGS.values():
+            yield Sent(kind="ea_file", raw=encode(text))
+    for kind, text in BODIES.values():
+        yield Sent(kind=kind, raw=text.encode())
     for name in ("signal", "signal_with_order"):
         sample = json.loads((CLIENTS / "samples" / f"{name}.json").read_text(encoding="utf-8"))
-        raw = sample["body"].encode()
-        draft = read("ea_push", raw)
-        assert isinstance(draft, SignalDraft), draft
-        made.append(Original(kind="ea_push", raw=raw, draft=draft, headers=sample["headers"], secret=sample["secret"]))
-    return made
+        yield Sent(kind="ea_push", raw=sample["body"].encode(), headers=sample["headers"], secret=sample["secret"])
 
 
-def fuzz(count: int, *, seed: int = 1) -> Report:
-    """Spoil messages `count` times and report; the same seed does the same."""
-    chance = random.Random(seed)  # noqa: S311 - chance that can be repeated, and guards nothing
-    known = originals()
+def fuzz(count: int, *, seed: int, tell: Callable[[Report], None] = lambda _report: None) -> Report:
+    """Spoil messages `count` times, calling `tell` after each, and report; the same seed does the same."""
     report = Report()
-    for _ in range(count):
-        original = chance.choice(known)
-        family = chance.randrange(5)
-        if family < 2:
-            raw, is_damage = chance.choice(DAMAGE)(original.raw, chance), True
-        elif family < 4:
-            raw, is_damage = chance.choice(WORDS)(original.raw, chance), False
-        else:
-            other = chance.choice([each for each in known if each.kind == original.kind])
-            raw, is_damage = mixed(original.raw, other.raw, chance), False
-        _judge(report, original, raw, is_damage)
+    known = _understood(report)
+    chance = random.Random(seed)  # noqa: S311 - chance that can be repeated, and guards nothing
+    for _ in range(count if known else 0):
+        mutation = _mutate(known, chance)
+        report.runs += 1
+        try:
+            _judge(mutation, report)
+        except Exception as error:
+            report.exceptions.append(_finding(report, mutation.sent.kind, mutation.raw, repr(error)))
+        tell(report)
     return report
 
 
-def _judge(report: Report, original: Original, raw: bytes, is_damage: bool) -> None:
-    report.runs += 1
-    if original.headers is not None and raw != original.raw:
-        refused = verify(
-            Envelope.of(original.headers), raw, secrets=[original.secret.encode()],
-            now=datetime(2025, 8, 4, 8, 28, 32, tzinfo=UTC),
-        )  # fmt: skip
-        if refused is None:
-            report.wrong.append(("signature", raw))
-    announced = None if original.kind == "ea_file" or not is_damage else len(original.raw)
-    try:
-        found = read(original.kind, raw, declared_bytes=announced)
-        is_true = not isinstance(found, SignalDraft) or found == original.draft or (
-            not is_damage and stands_there(found, raw)
-        )  # fmt: skip
-    except Exception as error:
-        report.exceptions.append((f"{type(error).__name__}: {error}", raw))
+def _understood(report: Report) -> list[tuple[Sent, SignalDraft]]:
+    """Read what was sent; what is not understood whole cannot be judged in pieces and is reported at once."""
+    known = []
+    for message in sent():
+        try:
+            draft = read(message.kind, message.raw)
+        except Exception as error:
+            report.exceptions.append(_finding(report, message.kind, message.raw, repr(error)))
+            continue
+        if isinstance(draft, SignalDraft):
+            known.append((message, draft))
+        else:
+            report.wrong.append(_finding(report, message.kind, message.raw, f"not read: {code_of(draft)}"))
+    return known
+
+
+def _mutate(known: list[tuple[Sent, SignalDraft]], chance: random.Random) -> Mutation:
+    """Pick a message and do something to it."""
+    message, meant = chance.choice(known)
+    family = chance.randrange(5)
+    if family < 2:
+        raw = chance.choice(DAMAGE)(message.raw, chance)
+    elif family < 4:
+        raw = chance.choice(WORDS)(message.raw, chance)
+    else:
+        other, _draft = chance.choice([pair for pair in known if pair[0].kind == message.kind])
+        raw = mixed(message.raw, other.raw, chance)
+    return Mutation(sent=message, meant=meant, raw=raw, is_damage=family < 2)
+
+
+def _judge(mutation: Mutation, report: Report) -> None:
+    """Read a mutation and count what it was read as."""
+    message, raw = mutation.sent, mutation.raw
+    if message.headers is not None and raw != message.raw and _passes(message, raw):
+        report.wrong.append(_finding(report, message.kind, raw, "changed, and its signature still holds"))
         return
+    found = read(message.kind, raw, declared_bytes=mutation.announced)
     code = code_of(found)
     if code is not None:
         report.refused[code] += 1
-    elif not is_true:
-        report.wrong.append((original.kind, raw))
-    elif found == original.draft:
+        return
+    assert isinstance(found, SignalDraft)
+    is_true = found == mutation.meant if mutation.is_damage else stands_there(found, raw)
+    if not is_true:
+        report.wrong.append(_finding(report, message.kind, raw, f"read as {json.dumps(as_stored(found))}"))
+    elif found == mutation.meant:
         report.same += 1
     else:
         report.changed += 1
+
+
+def _passes(message: Sent, raw: bytes) -> bool:
+    """Tell whether these bytes get through the push door with the headers of that message."""
+    assert message.headers is not None
+    return verify(Envelope.of(message.headers), raw, secrets=[message.secret.encode()], now=NOW) is None
+
+
+def _finding(report: Report, kind: str, raw: bytes, why: str) -> Finding:
+    return Finding(name=f"run {report.runs}", kind=kind, why=why, raw=raw)

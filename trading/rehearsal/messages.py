@@ -9,7 +9,7 @@ from typing import Any, cast
 from mikrobot_platform.kernel import registry
 from mikrobot_platform.kernel.decisions import Code, Refusal
 from mikrobot_platform.kernel.signals import LevelUnit
-from trading.sources import Dialect, Parsed, SourceContext, Torn
+from trading.sources import Dialect, Parsed, SourceContext, Torn, plain
 from trading.sources.ea_file import EaFile
 
 CLIENTS = Path(__file__).parents[1] / "clients"
@@ -139,3 +139,14 @@ def code_of(found: Parsed | Torn) -> Code | None:
     if isinstance(found, Torn):
         return found.becomes.code
     return found.code if isinstance(found, Refusal) else None
+
+
+def as_stored(found: Parsed | Torn) -> Mapping[str, object]:
+    """Write an answer as it stands in the corpus: a refusal's code and sentence, or all that a draft says."""
+    if isinstance(found, Torn):
+        return {"torn": found.becomes.code}
+    if isinstance(found, Refusal):
+        return {"refused": found.code, "sentence": found.sentence}
+    said = plain(found)
+    assert isinstance(said, dict)
+    return {key: value for key, value in said.items() if value not in (None, "", [])}

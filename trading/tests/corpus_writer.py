@@ -16,10 +16,11 @@ from trading.rehearsal.messages import (
     SIGNALS,
     SOURCE,
     TRADERS_POST,
+    as_stored,
     read,
 )
 from trading.rehearsal.samples import CORPUS
-from trading.sources import Torn, plain
+from trading.sources import Torn
 from trading.sources.ea_push import sign
 
 HANDMADE = """{
@@ -190,13 +191,7 @@ def main() -> None:
         (CORPUS / name).write_bytes(raw)
         answer = read(name.partition("/")[0], raw)
         assert not isinstance(answer, Torn), name
-        said = plain(answer)
-        assert isinstance(said, dict)
-        expected[name] = (
-            {"refused": said["code"], "sentence": said["sentence"]}
-            if "code" in said
-            else {key: value for key, value in said.items() if value not in (None, "", [])}
-        )
+        expected[name] = as_stored(answer)
     text = json.dumps(expected, indent=1, ensure_ascii=False, sort_keys=True)
     (CORPUS / "expected.json").write_text(text + "\n", encoding="utf-8")
 

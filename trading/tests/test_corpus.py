@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,11 +13,11 @@ from hypothesis import strategies as st
 from mikrobot_platform.kernel import registry
 from mikrobot_platform.kernel.decisions import Code, Refusal
 from mikrobot_platform.kernel.signals import SignalDraft
-from trading.rehearsal.cases import Spoilt
+from trading.rehearsal.cases import Golden, Spoilt
 from trading.rehearsal.fuzz import fuzz
-from trading.rehearsal.messages import BODIES, ENCODINGS, SIGNALS, code_of, context, dialect, read
-from trading.rehearsal.samples import Golden, golden, spoilt, torn
-from trading.sources import Dialect, Torn, dedupe_key, plain
+from trading.rehearsal.messages import BODIES, ENCODINGS, SIGNALS, as_stored, code_of, context, dialect, read
+from trading.rehearsal.samples import check_corpus, golden, spoilt, torn
+from trading.sources import Dialect, Parsed, Torn, dedupe_key
 from trading.tests.corpus_writer import files
 
 GOLDEN = golden()
@@ -41,14 +45,7 @@ def test_every_source_keeps_the_treaty(kind: str) -> None:
 
 @pytest.mark.parametrize("sample", GOLDEN, ids=lambda sample: sample.name)
 def test_a_stored_sample_is_read_as_it_is_written_down(sample: Golden) -> None:
-    answer = read(sample.kind, sample.raw)
-    if "refused" in sample.expected:
-        assert isinstance(answer, Refusal)
-        assert {"refused": answer.code, "sentence": answer.sentence} == sample.expected
-    else:
-        said = plain(answer)
-        assert isinstance(said, dict)
-        assert {key: value for key, value in said.items() if value not in (None, "", [])} == sample.expected
+    assert as_stored(sample.answer()) == sample.expected
 
 
 def test_the_stored_samples_are_the_ones_that_the_writer_makes() -> None:
@@ -57,21 +54,30 @@ def test_the_stored_samples_are_the_ones_that_the_writer_makes() -> None:
 
 @pytest.mark.parametrize("case", SPOILT, ids=lambda case: case.name)
 def test_a_spoilt_message_is_refused_by_name(case: Spoilt) -> None:
-    answer = read(case.kind, case.raw)
+    answer = case.answer()
     assert code_of(answer) in case.codes
-    refused = answer.becomes if isinstance(answer, Torn) else answer
-    assert isinstance(refused, Refusal)
-    assert refused.sentence.isprintable()
+    assert case.is_met_by(answer)
 
 
-def test_no_cut_at_any_byte_becomes_a_signal() -> None:
-    """A file that is being written is torn, not refused: reading again is worth it."""
-    cuts = 0
-    for name, kind, raw, announced in torn():
-        cuts += 1
-        answer = read(kind, raw, declared_bytes=announced)
-        assert isinstance(answer, Torn if kind == "ea_file" else Refusal), name
-    assert cuts > 20_000
+def test_the_whole_corpus_is_read_as_it_must_be() -> None:
+    """With every cut: a file that is being written is torn, not refused, since reading again is worth it."""
+    checked = check_corpus()
+    assert checked.wrong == []
+    assert checked.messages >= len(GOLDEN) + len(SPOILT) + len(SIGNALS) * len(ENCODINGS)
+    assert checked.cuts > 20_000
+
+
+def test_a_case_is_not_met_by_the_answer_of_another() -> None:
+    """A test that cannot fail is a defect: give each case what it must not become."""
+    signal, refusal = read("ea_file", SIGNALS["eurjpy_bull"].encode()), read("rest", b"{}")
+    torn_file = read("ea_file", b"{")
+    assert isinstance(signal, SignalDraft)
+    assert isinstance(refusal, Refusal)
+    assert isinstance(torn_file, Torn)
+    assert not any(sample.is_met_by(replace(signal, symbol="EURJPX")) for sample in GOLDEN)
+    assert not any(case.is_met_by(signal) or case.is_met_by(replace(refusal, code=Code.SOURCE_OFF)) for case in SPOILT)
+    assert not any(cut.is_met_by(refusal if cut.kind == "ea_file" else torn_file) for cut in torn())
+    assert not any(cut.is_met_by(signal) for cut in torn())
 
 
 @pytest.mark.parametrize("name", SIGNALS)
@@ -95,6 +101,7 @@ def test_thousands_of_mutations(seed: int) -> None:
     report = fuzz(3_000, seed=seed)
     assert report.runs == 3_000
     assert (report.wrong, report.exceptions) == ([], [])
+    assert report.same + report.changed + report.refused.total() == 3_000
     assert report.same
     assert report.changed
     assert len(report.refused) >= 15
@@ -104,6 +111,48 @@ def test_the_fuzzer_sees_a_parser_that_guesses(monkeypatch: pytest.MonkeyPatch) 
     """A test that cannot fail is a defect: let the reader make up a symbol."""
     monkeypatch.setattr("mikrobot_platform.kernel.market.symbol", lambda text: text.strip(" ")[:5])
     assert fuzz(2_000, seed=3).wrong or fuzz(2_000, seed=4).wrong
+    assert check_corpus().wrong
+
+
+Reader = Callable[[Parsed | Torn, bytes], Parsed | Torn]
+
+
+def _without_stop(answer: Parsed | Torn, _raw: bytes) -> Parsed | Torn:
+    return replace(answer, stop=None) if isinstance(answer, SignalDraft) else answer
+
+
+def _never(answer: Parsed | Torn, _raw: bytes) -> Parsed | Torn:
+    return read("rest", b"") if isinstance(answer, SignalDraft) else answer
+
+
+def _fails(answer: Parsed | Torn, raw: bytes) -> Parsed | Torn:
+    return {True: answer}[b"\0\0" not in raw]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "runs", "figure", "why"),
+    [
+        (_without_stop, 300, "wrong", "read as"),
+        (_never, 0, "wrong", "not read"),
+        (_fails, 300, "exceptions", "KeyError"),
+    ],
+)
+def test_the_fuzzer_sees_a_parser_that_drops_refuses_or_fails(
+    spoil: Reader, runs: int, figure: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def worse(kind: str, raw: bytes, **told: Any) -> Parsed | Torn:
+        return spoil(read(kind, raw, **told), raw)
+
+    monkeypatch.setattr("trading.rehearsal.fuzz.read", worse)
+    report = fuzz(300, seed=5)
+    assert report.runs == runs
+    assert getattr(report, figure)
+    assert all(why in finding.why for finding in getattr(report, figure))
+
+
+def test_the_fuzzer_sees_a_signature_that_holds_for_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trading.rehearsal.fuzz.verify", lambda *_args, **_options: None)
+    assert {finding.kind for finding in fuzz(300, seed=5).wrong} == {"ea_push"}
 
 
 @settings(max_examples=300, deadline=None)
