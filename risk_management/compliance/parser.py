@@ -353,5 +353,5 @@ def _stand(inner: Fields) -> Stand:
         confidence=f.word(inner, "confidence", Confidence),
         verified=f.day(inner, "verified"),
         source=inner.text("source"),
-        sentence=inner.text("sentence", limit=400),
+        sentence=inner.text("sentence"),
     )
