@@ -180,7 +180,7 @@ SENTENCES: Mapping[Code, str] = MappingProxyType(
         Code.PROGRAM_STALE: "The rules of {program} were last verified {age_days} days ago, on {verified}.",
         Code.PROGRAM_UNSURE: "Not certain, {program}, {axis}: {rule} (Verified {verified}, {source})",
         Code.PROGRAM_FORBIDS: "Advice only: {program} forbids {axis}. {rule} (Verified {verified}, {source})",
-        Code.PROGRAM_SILENT: "Advice only: {program} says nothing sure on {axis}. {rule} (Verified {verified}, {source})",
+        Code.PROGRAM_SILENT: "Advice only: {program} is not clear on {axis}. {rule} (Verified {verified}, {source})",
         Code.PROGRAM_ALLOWS: "{program} allows orders that are sent for the account.",
     }
 )
