@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _DAY = timedelta(days=1)
@@ -87,6 +88,7 @@ class FlatBy:
         return is_over if day.weekday() == _FRIDAY else is_over and is_before_reopen
 
 
+@lru_cache(maxsize=4096)  # the same few days are asked for with every snapshot, and zones are slow
 def _instant(day: date, at: time, zone: str) -> datetime:
     """Turn a wall clock into an instant: of two the first; one that the clock jumps over as if it had not jumped."""
     return datetime.combine(day, at, tzinfo=ZoneInfo(zone)).astimezone(UTC)

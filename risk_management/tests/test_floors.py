@@ -266,6 +266,7 @@ def paid(amount: int, left: int, number: int = 1) -> Withdrawal:
     [
         (ONE_STEP, [106_000, 106_000], paid(6_000, 100_000), 96_000, 90_000),  # the trail begins anew
         (ONE_STEP, [106_000, 106_000], paid(2_000, 104_000), 96_000, 94_000),
+        (ONE_STEP, [106_000, 106_000], paid(7_000, 99_000), 96_000, 90_000),  # from the initial balance at least
         (TWO_STEP, [106_000, 106_000], paid(6_000, 100_000), 90_000, 90_000),
         (EXPRESS, [1_000, 1_000], paid(500, 500), -1_000, 0),  # the floor is 0 after the first payout
         (PERFORMANCE, [52_000, 51_800], paid(500, 51_300), 50_000, 50_000),  # kept
@@ -290,6 +291,16 @@ def test_after_a_payout_the_close_counts_again() -> None:
     state = lived(ONE_STEP, *closes(ONE_STEP, 106_000, 106_000), paid(6_000, 100_000))
     state = lived(ONE_STEP, DayTurned(at=utc("2026-06-10 22:00"), balance=D(101_500)), since=state)
     assert max_floor(state, ONE_STEP) == 91_500
+
+
+def test_what_is_older_than_the_payout_says_nothing_any_more() -> None:
+    state = lived(LEGACY, seen(utc("2026-06-10 11:00"), 53_000, 53_100), paid(1_000, 52_000))
+    assert [state.balance, state.equity] == [52_000, 52_100]
+    late: tuple[Event, ...] = (
+        Settled(number=2, at=utc("2026-06-10 10:00"), profit=D(900)),
+        seen(utc("2026-06-10 11:59"), 53_000, 59_000),
+    )
+    assert lived(LEGACY, *late, since=state) == replace(state, number=2)
 
 
 def test_a_deposit_makes_no_room() -> None:
