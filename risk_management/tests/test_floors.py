@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from functools import reduce
 from random import Random
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,7 @@ from risk_management.compliance.account import (
     joined,
     opened,
 )
+from risk_management.compliance.clock import ResetClock
 from risk_management.compliance.floors import advance, rebuild
 from risk_management.compliance.program import Measure, Program, Severity, Touch, Trail
 from risk_management.compliance.room import Bound, Crossing, Room, crossings, headroom, max_floor, max_minis
@@ -34,7 +36,7 @@ from risk_management.tests.programs import is_whole, life, pick, seen, told, utc
 from risk_management.tests.slow_reference import PROGRAMS, SlowReference
 
 D = Decimal
-PATHS = int(os.environ.get("MIKROBOT_PATHS", "60"))
+PATHS = int(os.environ.get("MIKROBOT_PATHS", "40"))
 
 TWO_STEP = pick("FTMO", "2-Step", "challenge", 100_000)
 ONE_STEP = pick("FTMO", "1-Step", "challenge", 100_000)
@@ -317,7 +319,25 @@ def test_a_repeated_reset_does_not_bring_back_what_was_paid_out() -> None:
     turn = DayTurned(at=utc("2026-06-09 22:00"), balance=D(106_000))
     state = lived(ONE_STEP, turn, paid(6_000, 100_000))
     assert advance(state, turn, ONE_STEP) == state
+    assert advance(state, replace(turn, balance=D(90_000)), ONE_STEP) == state, "what is known is not told anew"
     assert floor_of(state, ONE_STEP, Limit.DAILY_LOSS) == 97_000
+
+
+def test_a_reset_in_an_hour_that_comes_twice_is_known_in_any_zone() -> None:
+    """Python calls two moments of different zones unequal when one of them stands in such an hour."""
+    clock = ResetClock(zone="Europe/Prague", at=time(2, 30))
+    program = replace(ONE_STEP, day=clock, close=clock)
+    told_in_prague = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Prague"))
+    state = opened(program, at=utc("2026-10-24 12:00"))
+    state = lived(program, DayTurned(at=told_in_prague, balance=D(101_000)), since=state)
+    assert max_floor(state, program) == 91_000
+    assert floor_of(state, program, Limit.DAILY_LOSS) == 98_000
+
+
+@pytest.mark.parametrize(("equity", "left"), [(48_667, "33.35"), ("48666.79", "33.33"), ("47998.89", "-0.06")])
+def test_what_is_left_is_rounded_down(equity: int | str, left: str) -> None:
+    at = seen(MONDAY, 50_000, equity)
+    assert rooms(lived(COMBINE, at), COMBINE, at)[Limit.MAX_LOSS].left_pct == D(left)
 
 
 def test_a_late_snapshot_raises_the_peak_and_nothing_else() -> None:

@@ -149,6 +149,8 @@ SIZE = ("phases", "challenge", "sizes", "50000")
         (("max_loss", "lock"), ..., Code.FIELD_MISSING, "phases.challenge.standard.50000.max_loss.lock"),
         (("max_loss", "trail"), "daily", Code.FIELD_VALUE, "phases.challenge.standard.50000.max_loss.trail"),
         (("max_loss", "trail"), "static", Code.FIELD_CONTRADICTION, "phases.challenge.standard.50000.max_loss.lock"),
+        (("max_loss",), {**file()["max_loss"], "lock": None, "after_payout": "lock"},
+         Code.FIELD_CONTRADICTION, "phases.challenge.standard.50000.max_loss.after_payout"),
         (("max_loss", "measure"), "", Code.FIELD_VALUE, "phases.challenge.standard.50000.max_loss.measure"),
         (("daily_loss", "severity"), "stop", Code.FIELD_VALUE, "phases.challenge.standard.50000.daily_loss.severity"),
         (("daily_loss", "is_optional"), 1, Code.FIELD_TYPE, "phases.challenge.standard.50000.daily_loss.is_optional"),
@@ -218,6 +220,21 @@ def objects(value: Any, path: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     found = [path] if isinstance(value, dict) else []
     inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return found + [place for key, inner in inside for place in objects(inner, (*path, key))]
+
+
+def test_what_stands_further_in_replaces_what_stands_further_out() -> None:
+    """Give each level one number less of five: file, phase, size, variant, size of the variant."""
+    levels: dict[str, Any] = file()
+    names = ("mae_pct", "leverage_fx", "min_trading_days", "time_limit_days", "inactivity_days")
+    phase = levels["phases"]["challenge"]
+    phase["sizes"] = {"50000": {**phase["sizes"]["50000"]}}
+    phase["variants"] = {"a": {"sizes": {"50000": {}}}}
+    inside = (levels, phase, phase["sizes"]["50000"], phase["variants"]["a"], phase["variants"]["a"]["sizes"]["50000"])
+    for depth, level in enumerate(inside, start=1):
+        level.update(dict.fromkeys(names[depth - 1 :], depth))
+    (program,) = parse(json.dumps(levels))
+    assert [getattr(program, name) for name in names] == [1, 2, 3, 4, 5]
+    assert program.variant == "a"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"format": 1, "format": 1}', "{} {}"])
