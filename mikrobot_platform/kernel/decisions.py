@@ -181,7 +181,7 @@ SENTENCES: Mapping[Code, str] = MappingProxyType(
         Code.PROGRAM_UNSURE: "Not certain, {program}, {axis}: {rule} (Verified {verified}, {source})",
         Code.PROGRAM_FORBIDS: "Advice only: {program} forbids {axis}. {rule} (Verified {verified}, {source})",
         Code.PROGRAM_SILENT: "Advice only: {program} is not clear on {axis}. {rule} (Verified {verified}, {source})",
-        Code.PROGRAM_ALLOWS: "{program} allows orders that are sent for the account.",
+        Code.PROGRAM_ALLOWS: "Orders may be sent: {program} allows what they need.",
     }
 )
 

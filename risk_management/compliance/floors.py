@@ -1,7 +1,8 @@
 """The state of an account, moved by a clock and by what was seen of it: a fold, so that history gives it again.
 
-What must stay true: the same event twice changes nothing; a floor never stands lower than the firm's; what nobody saw
-stays unknown until somebody tells it (`DayTurned`), and is never guessed.
+What must stay true: the same event twice changes nothing; a balance that nobody saw at a reset stays unknown until it
+is told (`DayTurned`), and is never guessed. A floor that follows the open peak is as good as the snapshots are dense: a
+peak between two of them is known to the firm alone, unless the later one brings it along (`peak_equity`).
 """
 
 from __future__ import annotations

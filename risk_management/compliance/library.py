@@ -27,7 +27,7 @@ class Choice:
     phase: Phase
     size: Decimal
     variant: str = STANDARD
-    opened: date | None = None
+    opened: date | None = None  # None: the customer has not said, and every version is for the account
     has_optional_daily_loss: bool = False
 
 

@@ -2,6 +2,9 @@
 
 A file states rules on several levels, and the inner level replaces the outer one, field by field: the file itself, a
 phase, a size of that phase, a variant of that phase, a size of that variant. Each combination becomes one `Program`.
+
+An amount is money, or a part of the size ("5 %"); a lock is so much above the initial balance, or "target". Limits,
+their amounts and the target must be stated on some level: null says that there is none, or that it is not known.
 """
 
 from __future__ import annotations
