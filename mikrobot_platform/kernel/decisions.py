@@ -114,6 +114,15 @@ class Code(StrEnum):
     OPPOSITE = "signal.opposite_position"
     POWER_LOW = "signal.power_low"
     CONFLUENCE_LOW = "signal.confluence_low"
+    # Prop programs
+    PROGRAM_FIRM_UNKNOWN = "program.firm_unknown"
+    PROGRAM_UNKNOWN = "program.unknown"
+    PROGRAM_NOT_VALID = "program.not_valid"
+    PROGRAM_STALE = "program.stale"
+    PROGRAM_UNSURE = "program.unsure"
+    PROGRAM_FORBIDS = "program.forbids"
+    PROGRAM_SILENT = "program.silent"
+    PROGRAM_ALLOWS = "program.allows"
 
 
 # Refused as signals, but nothing is wrong: the sender is alive and says so.
@@ -196,6 +205,14 @@ SENTENCES: Mapping[Code, str] = MappingProxyType(
         Code.OPPOSITE: "Skipped: a {position} position in {symbol} is open; the strategy does not trade against it.",
         Code.POWER_LOW: "Skipped: power {value} of 100 is below {minimum}.",
         Code.CONFLUENCE_LOW: "Skipped: confluence {value} of 100 is below {minimum}.",
+        Code.PROGRAM_FIRM_UNKNOWN: "The rules of {firm} are not known here.",
+        Code.PROGRAM_UNKNOWN: "Advice only: no program {program} is known here, so no order is sent.",
+        Code.PROGRAM_NOT_VALID: "The known rules of {program} do not hold for this account on {day}: {reason}.",
+        Code.PROGRAM_STALE: "The rules of {program} were last verified {age_days} days ago, on {verified}.",
+        Code.PROGRAM_UNSURE: "Not certain, {program}, {axis}: {rule} (Verified {verified}, {source})",
+        Code.PROGRAM_FORBIDS: "Advice only: {program} forbids {axis}. {rule} (Verified {verified}, {source})",
+        Code.PROGRAM_SILENT: "Advice only: {program} is not clear on {axis}. {rule} (Verified {verified}, {source})",
+        Code.PROGRAM_ALLOWS: "Orders may be sent: {program} allows what they need.",
     }
 )
 

@@ -100,6 +100,17 @@ PLANTS = {
     "trading gets a module without a place": Plant(
         contract="trading", files={"trading/newcomer.py": ""}, says="trading.newcomer"
     ),
+    "a program asks a rule": Plant(
+        contract="risk",
+        files={
+            "risk_management/compliance/policy.py": "import risk_management.rules",
+            "risk_management/rules/__init__.py": "",
+        },
+        says="risk_management.compliance.policy -> risk_management.rules",
+    ),
+    "risk management gets a module without a place": Plant(
+        contract="risk", files={"risk_management/newcomer.py": ""}, says="risk_management.newcomer"
+    ),
     "a transport dispatches": Plant(
         contract="notifications",
         files={
