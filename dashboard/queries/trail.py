@@ -1,4 +1,4 @@
-"""Read models: rows as pages need them, each with a budget of queries (tests/query_budgets.json)."""
+"""The audit trail with names put to who did it."""
 
 from __future__ import annotations
 
