@@ -37,6 +37,14 @@ ACTIONS: dict[str, str | Promise] = {
     "trading_account.paused": lazy("Paused a trading account"),
     "trading_account.ready": lazy("Resumed a trading account"),
     "trading_account.closed": lazy("Closed a trading account"),
+    "source.made": lazy("Made a source"),
+    "source.changed": lazy("Changed a source’s setup"),
+    "source.switched_on": lazy("Switched a source on"),
+    "source.switched_off": lazy("Switched a source off"),
+    "source.secret_exchanged": lazy("Exchanged a source’s secret"),
+    "source.old_secret_ended": lazy("Ended a source’s old secret"),
+    "signal.turned_away": lazy("Turned a message away"),
+    "ticket.submitted": lazy("Submitted a ticket"),
     "terms.acknowledged": lazy("Accepted the terms"),
     "risk.acknowledged": lazy("Accepted the risk warning"),
     "person.signed_in": lazy("Signed in"),
@@ -71,10 +79,68 @@ GROUPS: dict[str, str | Promise] = {
     "member": lazy("Team"),
     "api_key": lazy("API keys"),
     "trading_account": lazy("Trading accounts"),
+    "source": lazy("Sources"),
+    "signal": lazy("Messages turned away"),
     "person": lazy("Sign-in and security"),
     "export": lazy("Exports"),
     "secret": lazy("Credentials opened"),
     "staff": lazy("MikroBot staff"),
+}
+
+SOURCE_KINDS: dict[str, str | Promise] = {
+    "ea_push": lazy("Expert Advisor, signed push"),
+    "tradingview": lazy("TradingView and its dialects"),
+    "rest": lazy("REST API"),
+    "manual": lazy("Tickets"),
+    "ea_file": lazy("Signal file"),
+}
+
+# How sources count (kernel/signals.py SCALES).
+SCALES: dict[str, str | Promise] = {
+    "percent": lazy("0 to 100"),
+    "fraction": lazy("0 to 1"),
+    "panel_power": lazy("The power panel’s, tradeable from 15"),
+    "L0-L4": lazy("L0 to L4"),
+    "C1-C3": lazy("C1 to C3"),
+}
+
+# Why a message was turned away at the door, where nothing of it is kept (trading/services/reception.py).
+TURNED_AWAY: dict[str, str | Promise] = {
+    "sender.signature_missing": lazy("It was not signed."),
+    "sender.signature_wrong": lazy("Its signature does not belong to it: the sender has another secret."),
+    "sender.clock": lazy("The sender’s clock is more than five minutes away from ours."),
+    "sender.source": lazy("It names another source than the one it was sent to."),
+    "sender.off": lazy("The source is switched off."),
+    "sender.network": lazy("The source may not send from this address."),
+    "sender.nonce_used": lazy("It is a copy of a request that was here before."),
+    "sender.too_many": lazy("The source had sent its share of that minute; the sender was told to wait."),
+    "input.too_large": lazy("It was larger than a message may be."),
+}
+
+# What a bare stop or target of a source means.
+LEVELS: dict[str, str | Promise] = {
+    "unknown": lazy("Not said: then it is not traded"),
+    "price": lazy("A price"),
+    "distance": lazy("A distance from the entry, in price units"),
+    "pips": lazy("Pips from the entry"),
+    "percent": lazy("Percent of the entry price"),
+}
+
+# Behind a figure; a price needs none.
+LEVEL_UNITS: dict[str, str | Promise] = {
+    "distance": lazy("from the entry"),
+    "pips": lazy("pips"),
+    "percent": lazy("%"),
+    "unknown": lazy("(unit not said)"),
+}
+
+ASKS_FOR: dict[str, str | Promise] = {
+    "add": lazy("Add to the position"),
+    "reduce": lazy("Close a part"),
+    "close": lazy("Close"),
+    "reverse": lazy("Reverse"),
+    "cancel": lazy("Cancel orders"),
+    "protect": lazy("Move stop and target"),
 }
 
 
@@ -115,6 +181,18 @@ def action(code: str) -> str:
 
 def scope(code: str) -> str:
     return str(KeyScope(code).label) if code in KeyScope.values else code
+
+
+def source_kind(code: str) -> str:
+    return str(SOURCE_KINDS.get(code, code))
+
+
+def level_meaning(unit: str) -> str:
+    return str(LEVELS.get(unit, unit))
+
+
+def turned_away(code: str) -> str:
+    return str(TURNED_AWAY.get(code, code))
 
 
 def venue(code: str) -> str:

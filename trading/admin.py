@@ -12,19 +12,9 @@ from django.utils.translation import gettext_lazy
 from accounts.admin.base import Link, RecordAdmin, Section, json_text, moment, record_url, when
 from accounts.models import Organization
 from trading.models import RawSignal, Signal, SignalEvent, Source, Strategy
+from trading.services.ledger import text_of
 
-SHOWN = 8_000  # characters of a body on the page; the rest is counted
 EVENTS = 200
-
-
-def text_of(body: bytes) -> str:
-    """Show bytes as the text that they probably are; what is none is shown as its codes."""
-    encoding = "utf-16-le" if body[:2] == b"\xff\xfe" or body[1:2] == b"\0" else "utf-8"
-    text = body.decode(encoding, "backslashreplace")
-    shown = "".join(letter if letter.isprintable() or letter in "\r\n\t" else ascii(letter)[1:-1] for letter in text)
-    if len(shown) <= SHOWN:
-        return shown
-    return _("%(text)s … and %(count)s characters more") % {"text": shown[:SHOWN], "count": len(shown) - SHOWN}
 
 
 @admin.register(RawSignal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -14,13 +15,20 @@ from accounts.models.people import Currency, Experience
 _REGIONS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 
 
-def zone_choices(current: str) -> list[Any]:
-    """List the zones by region; the person's own stays choosable even when it is an old name."""
+@cache
+def _zones() -> dict[str, list[tuple[str, str]]]:
+    """Group the zones by region, once a process: the list is read off the disk, which takes longer than the page."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for name in sorted(available_timezones()):
         region, _slash, place = name.partition("/")
         if region in _REGIONS and place:
             groups.setdefault(region, []).append((name, place.replace("_", " ").replace("/", ", ")))
+    return groups
+
+
+def zone_choices(current: str) -> list[Any]:
+    """List the zones by region; the one in use stays choosable even when it is an old name."""
+    groups = _zones()
     choices: list[Any] = [("UTC", "UTC"), *groups.items()]
     known = {name for places in groups.values() for name, _label in places} | {"UTC"}
     return choices if current in known else [(current, current), *choices]

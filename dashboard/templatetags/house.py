@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from dashboard import words
 
 register = template.Library()
+_FORMS = {"day": "j M Y", "second": "j M, H:i:s"}
 
 
 def _is_here(context: template.Context, starts: tuple[str, ...]) -> bool:
@@ -36,11 +37,14 @@ def current_mark(context: template.Context, *starts: str) -> SafeString:
 
 @register.simple_tag
 def when(value: datetime | None, form: str = "moment") -> SafeString:
-    """Write a moment in the reader's zone, exact to the machine; `day` leaves the time away, `zone` names the zone."""
+    """Write a moment in the reader's zone, exact to the machine.
+
+    `day` leaves the time away, `zone` names the zone, `second` leaves the year away and tells seconds.
+    """
     if value is None:
         return mark_safe("")
     local = timezone.localtime(value)
-    text = formats.date_format(local, "j M Y" if form == "day" else "j M Y, H:i")
+    text = formats.date_format(local, _FORMS.get(form, "j M Y, H:i"))
     if form == "zone":
         text = f"{text} {local.tzname()}"
     title = f"{formats.date_format(local, 'j M Y, H:i:s')} {timezone.get_current_timezone_name()}"
@@ -88,6 +92,16 @@ def action(entry: Any) -> str:
 @register.filter
 def scope_words(scopes: list[str]) -> str:
     return ", ".join(words.scope(scope) for scope in scopes) or _("nothing")
+
+
+@register.filter
+def source_kind(code: str) -> str:
+    return words.source_kind(code)
+
+
+@register.filter
+def level_meaning(unit: str) -> str:
+    return words.level_meaning(unit)
 
 
 @register.filter

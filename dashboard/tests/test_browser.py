@@ -14,8 +14,29 @@ from dashboard.tests.site import code_now, deliver, fits, give_authenticator, le
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("", "home/", "security/", "accounts/", "accounts/new/", "keys/", "team/", "audit/", "organization/")
-HEADINGS = {"team/": "Team", "accounts/": "Accounts", "keys/": "API keys", "audit/": "Audit trail"}
+PAGES = (
+    "",
+    "home/",
+    "security/",
+    "accounts/",
+    "accounts/new/",
+    "sources/",
+    "keys/",
+    "team/",
+    "audit/",
+    "organization/",
+)
+HEADINGS = {
+    "team/": "Team",
+    "accounts/": "Accounts",
+    "sources/": "Sources",
+    "keys/": "API keys",
+    "audit/": "Audit trail",
+}
+FILLED = {
+    "ticker": "MNQ1!", "strategy.order.action": "buy", "strategy.market_position": "long", "close": "21500.25",
+    "interval": "5", "timenow": "2026-03-01T10:00:03Z",
+}  # fmt: skip
 PASSWORD = "correct horse battery"
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -141,6 +162,7 @@ def a_viewer_sees_and_cannot_change(page: Page, site: str) -> None:
         ("organization/rename/", {"name": "Viola's now"}),
         ("accounts/new/", {"venue": "paper", "name": "mine", "kind": "demo", "currency": "USD"}),
         ("keys/new/", {"name": "mine", "scopes": "admin"}),
+        ("sources/new/", {"name": "mine", "kind": "tradingview"}),
         ("organization/close/", {"typed_name": "Adler Capital"}),
     ):
         headers = {"Referer": f"{site}/team/"}
@@ -150,6 +172,40 @@ def a_viewer_sees_and_cannot_change(page: Page, site: str) -> None:
     page.goto(f"{site}/home/")
     expect(page.get_by_text("Adler Capital").first).to_be_visible()
     expect(page.get_by_text("No account is connected")).to_be_visible()
+
+
+def test_a_source_is_made_and_each_of_its_pages_fits_a_phone(browser: Browser, site: str, mail: Path) -> None:
+    complaints: list[str] = []
+    page = listen(browser.new_context().new_page(), complaints)
+    sign_up(page, f"{site}/account/signup/", mail, f"sven-{token_hex(4)}@example.com", "Sven", "Sven alone")
+    page.goto(f"{site}/sources/new/")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Go on").click()
+    meaning, clock = page.get_by_label("What a bare stop or target means"), page.get_by_label("Broker’s clock")
+    page.get_by_text("Limits, addresses and more").click()
+    page.get_by_label("Expert Advisor, signed push").check()
+    expect(clock).to_be_visible()
+    expect(meaning).to_be_hidden()
+    page.get_by_label("TradingView and its dialects").check()
+    expect(clock).to_be_hidden()
+    expect(meaning).to_be_visible()
+    assert fits(page)
+    page.get_by_label("Name").fill("Alerts " + "of a very long name" * 3)
+    page.get_by_role("button", name="Make the source").click()
+    alert, address = page.locator("#alert-1").inner_text(), page.locator("#address").inner_text()
+    assert fits(page)
+    for text in (alert, re.sub(r"{{(.*?)}}", lambda found: FILLED[found[1]], alert)):
+        page.request.post(address, data=text, headers={"Content-Type": "text/plain"})
+    page.get_by_role("link", name="I have stored it").click()
+    expect(page.get_by_text("the alert was not filled in")).to_be_visible()
+    expect(page.get_by_text("MNQ1!")).to_be_visible()
+    assert fits(page)
+    page.locator(".story a").first.click()
+    expect(page.get_by_role("heading", name="MNQ1!")).to_be_visible()
+    assert fits(page)
+    page.goto(f"{site}/sources/")
+    assert fits(page)
+    assert complaints == []
 
 
 def test_a_cancelled_passkey_is_told_on_the_page(browser: Browser, site: str) -> None:

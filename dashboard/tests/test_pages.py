@@ -20,6 +20,7 @@ from django.db import connections
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext, override_settings
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts import audit
 from accounts.models import ApiKey, AuditEntry, Invitation, Membership, Organization, Role, TradingAccount, User
@@ -28,6 +29,11 @@ from accounts.services import keys, members
 from accounts.tenancy import atomic, tenant_scope
 from accounts.tests.people import PASSWORD, Team, client_for, make_account, make_organization, make_user, team
 from dashboard.views.errors import server_error
+from trading.models import RawSignal, Source
+from trading.pipeline import receive
+from trading.services import sources
+from trading.services.reception import Knock, signed
+from trading.tests.sources import push, swept
 
 BUDGETS: dict[str, int] = json.loads((Path(__file__).parent / "query_budgets.json").read_text())
 
@@ -50,6 +56,12 @@ def shared_cast() -> Team:
     with tenant_scope(cast.house.pk, user_id=cast.alice.pk), atomic():
         keys.create(cast.as_alice, name="journal", scopes=["read"], networks=["203.0.113.0/24"])
         members.invite(cast.as_alice, f"guest-{uuid4().hex}@example.com", "viewer")
+        source, _secret = sources.make(cast.as_alice, sources.SIGNED, sources.Setup(name="Expert Advisor"))
+    now = timezone.now()
+    for _time in range(2):
+        receive(source, push(source, 1), now=now)
+    swept(source, now)
+    signed(source.pk, Knock(body=b"{}", headers={}, declared_bytes=2, address=None), now=now)
     return cast
 
 
@@ -59,10 +71,15 @@ def shared_ids(cast: Team) -> dict[str, list[Any]]:
     with tenant_scope(cast.house.pk), atomic():
         account, key = TradingAccount.objects.get(), ApiKey.objects.get()
         seat = Membership.objects.get(user=cast.bob)
+        source = Source.objects.get(organization_id=cast.house.pk)
+        raw = RawSignal.objects.latest("pk")
     return {
         "trading_account": [account.pk],
         "trading_account_close": [account.pk],
         "key_revoke": [key.pk],
+        "source": [source.pk],
+        "source_secret": [source.pk],
+        "source_message": [source.pk, raw.pk],
         "team_remove": [seat.pk],
         "team_transfer": [seat.pk],
         "document": ["risk"],
@@ -138,7 +155,19 @@ PERSONAL_ACTIONS = {
 
 
 @pytest.mark.parametrize(
-    "name", ["home", "trading_accounts", "trading_account", "team", "keys", "audit_trail", "organization"]
+    "name",
+    [
+        "home",
+        "trading_accounts",
+        "trading_account",
+        "team",
+        "keys",
+        "sources",
+        "source",
+        "source_message",
+        "audit_trail",
+        "organization",
+    ],
 )
 def test_a_viewer_sees_everything_and_no_lever(name: str, cast: Team, ids: dict[str, list[Any]]) -> None:
     answer = client_for(cast.bob).get(reverse(name, args=ids.get(name, [])))
@@ -146,11 +175,31 @@ def test_a_viewer_sees_everything_and_no_lever(name: str, cast: Team, ids: dict[
     allowed = {reverse(one) for one in PERSONAL_ACTIONS}
     forms = [form for form in Markup(answer.content.decode()).every("form") if form.get("method") == "post"]
     assert {str(form["action"]) for form in forms} <= allowed
-    for lever in ("Connect an account", "Make a key", "Send the invitation", "Remove…", "Revoke…", "Close…"):
+    for lever in (
+        "Connect an account",
+        "Make a key",
+        "Send the invitation",
+        "Remove…",
+        "Revoke…",
+        "Close…",
+        "Make a source",
+        "Switch it",
+    ):
         assert lever not in answer.content.decode()
 
 
-@pytest.mark.parametrize("name", ["trading_account_new", "key_new", "key_revoke", "team_remove", "organization_close"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "trading_account_new",
+        "key_new",
+        "key_revoke",
+        "source_new",
+        "source_secret",
+        "team_remove",
+        "organization_close",
+    ],
+)
 def test_a_viewer_is_refused_with_a_reason(name: str, cast: Team, ids: dict[str, list[Any]]) -> None:
     answer = client_for(cast.bob).get(reverse(name, args=ids.get(name, [])))
     assert answer.status_code == 403

@@ -22,7 +22,8 @@ from accounts.access import personal
 from accounts.models import AuditEntry, Membership
 from accounts.requests import HouseRequest
 from accounts.tenancy import atomic, tenant_scope
-from dashboard import queries, words
+from dashboard import words
+from dashboard.queries.trail import with_names
 from dashboard.views.doors import caller, in_organization, person
 
 PAGE = 50
@@ -68,7 +69,7 @@ def trail(request: HouseRequest) -> HttpResponse:
     if chosen.before is not None:
         entries = entries.filter(sequence__lt=chosen.before)
     found = list(entries[: PAGE + 1])
-    lines = queries.with_names(found[:PAGE])
+    lines = with_names(found[:PAGE])
     newest = AuditEntry.objects.order_by("-sequence").values_list("sequence", flat=True).first() or 0
     return render(
         request,

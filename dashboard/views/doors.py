@@ -11,6 +11,7 @@ from allauth.core.exceptions import ReauthenticationRequired
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
@@ -28,6 +29,7 @@ Door = Callable[Concatenate[HouseRequest, P], HttpResponseBase]
 
 # Not a matter of what was typed: the page says no and shows no form.
 FORBIDDEN = {"not_allowed", "organization_suspended", "person_required"}
+ONCE_S = 24 * 3600
 
 
 def signed_in(view: Door[P]) -> Door[P]:
@@ -105,6 +107,27 @@ def attempt(form: forms.Form, deed: Callable[[], T], fields: Mapping[str, str] |
             raise PermissionDenied(refusal.sentence) from None
         form.add_error((fields or {}).get(refusal.code), refusal.sentence)
         return None
+
+
+class SentBefore(Exception):
+    """Raised when a form comes a second time whose deed is done, or being done."""
+
+
+def once(request: HttpRequest, form: forms.Form, deed: Callable[[], T | None]) -> T | None:
+    """Do a deed the first time its form comes, known by its field `once`; a second time raises SentBefore.
+
+    What was refused (None) may be sent again, mended.
+    """
+    mark = f"once:{type(form).__name__}:{person(request).pk}:{form.cleaned_data['once']}"
+    if not cache.add(mark, 1, ONCE_S):  # one step, so that of two forms sent at once only one does the deed
+        raise SentBefore
+    done = None
+    try:
+        done = deed()
+    finally:
+        if done is None:
+            cache.delete(mark)
+    return done
 
 
 def tell(request: HouseRequest, deed: Callable[[], object], done: str) -> bool:

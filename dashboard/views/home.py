@@ -12,7 +12,7 @@ from accounts.auth.forms import INVITATION
 from accounts.models import AccountStatus, ApiKey, AuditEntry, Membership, TradingAccount
 from accounts.requests import HouseRequest
 from accounts.services import members
-from dashboard import queries
+from dashboard.queries.trail import with_names
 from dashboard.views.doors import person, signed_in
 
 
@@ -32,7 +32,7 @@ def home(request: HouseRequest) -> HttpResponse:
     accounts: list[TradingAccount] = list(
         TradingAccount.objects.exclude(status=AccountStatus.CLOSED).order_by("created_at")
     )
-    recent = queries.with_names(AuditEntry.objects.order_by("-sequence")[:6])
+    recent = with_names(AuditEntry.objects.order_by("-sequence")[:6])
     return render(
         request,
         "pages/home.html",

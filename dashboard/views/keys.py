@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.cache import cache
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,10 +19,18 @@ from accounts.models import ApiKey, KeyScope
 from accounts.requests import HouseRequest
 from accounts.services import keys
 from dashboard.forms.keys import KeyForm
-from dashboard.views.doors import allowed, attempt, caller, confirmed_lately, in_organization, person, tell
+from dashboard.views.doors import (
+    SentBefore,
+    allowed,
+    attempt,
+    caller,
+    confirmed_lately,
+    in_organization,
+    once,
+    tell,
+)
 
 KEY_FIELDS = {"name_invalid": "name", "scopes_invalid": "scopes", "network_invalid": "networks", "expiry_past": "days"}
-ONCE_S = 24 * 3600
 
 
 @require_safe
@@ -43,34 +50,29 @@ def new(request: HouseRequest) -> HttpResponse:
     """Make a key and show its text, on this answer alone; sending the same form twice makes one key."""
     form = KeyForm(request.POST if request.method == "POST" else None, initial={"once": secrets.token_urlsafe(24)})
     if request.method == "POST" and form.is_valid():
-        mark = f"key-form:{person(request).pk}:{form.cleaned_data['once']}"
-        if not cache.add(mark, 1, ONCE_S):  # one step, so that of two forms sent at once only one makes a key
+        try:
+            made = once(request, form, lambda: attempt(form, lambda: _make(request, form), KEY_FIELDS))
+        except SentBefore:
             messages.warning(
                 request, _("That key was made already. Its text is not shown again; revoke it if you lost it.")
             )
             return redirect("keys")
-        made = None
-        try:
-            made = attempt(
-                form,
-                lambda: keys.create(
-                    caller(request),
-                    name=form.cleaned_data["name"],
-                    scopes=form.cleaned_data["scopes"],
-                    networks=form.addresses(),
-                    expires_at=form.expires_at(),
-                ),
-                KEY_FIELDS,
-            )
-        finally:
-            if made is None:  # refused: the same form may be sent again, mended
-                cache.delete(mark)
         if made is not None:
             key, text = made
             reads = set(key.scopes) != {KeyScope.SIGNALS}
             try_at = settings.SITE_URL + reverse("api-organization") if reads else ""
             return render(request, "pages/key_made.html", {"key": key, "text": text, "try_at": try_at})
     return render(request, "pages/key_new.html", {"form": form}, status=422 if form.errors else 200)
+
+
+def _make(request: HouseRequest, form: KeyForm) -> tuple[ApiKey, str]:
+    return keys.create(
+        caller(request),
+        name=form.cleaned_data["name"],
+        scopes=form.cleaned_data["scopes"],
+        networks=form.addresses(),
+        expires_at=form.expires_at(),
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

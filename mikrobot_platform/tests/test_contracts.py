@@ -121,8 +121,8 @@ PLANTS = {
     ),
     "a query looks at a view": Plant(
         contract="dashboard",
-        files={"dashboard/queries.py": "import dashboard.views.home"},
-        says="dashboard.queries -> dashboard.views.home",
+        files={"dashboard/queries/trail.py": "import dashboard.views.home"},
+        says="dashboard.queries.trail -> dashboard.views.home",
     ),
     "the dashboard gets a module without a place": Plant(
         contract="dashboard", files={"dashboard/newcomer.py": ""}, says="dashboard.newcomer"

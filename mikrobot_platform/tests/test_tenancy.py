@@ -7,6 +7,7 @@ captures needs a value in parameters().
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -63,6 +64,8 @@ from trading.models import (
     SourceStream,
     Strategy,
 )
+from trading.pipeline import Delivery
+from trading.services import sources
 from trading.tests.sources import make_source, rest
 
 
@@ -451,15 +454,17 @@ def parameters(cast: Team) -> dict[str, str]:
     made = {label: make(label, cast) for label in MAKERS}
     with tenant_scope(cast.house.pk), atomic():
         bob_seat = Membership.objects.get(user=cast.bob)
+    source, raw = _source_with_a_message(cast)
     return {
         "account_id": str(made["accounts.TradingAccount"].pk),
         "key_id": str(made["accounts.ApiKey"].pk),
         "invitation_id": str(made["accounts.Invitation"].pk),
         "membership_id": str(bob_seat.pk),
         "export_id": str(made["accounts.DataExport"].pk),
+        "source_id": str(source.pk),
+        "raw_id": str(raw.raw_id),
         "organization_id": str(cast.house.pk),
         "signal_id": str(made["trading.Signal"].pk),
-        "source_id": str(made["trading.Source"].pk),
         "secret": "a-secret-that-nobody-has",
         "token": members.link(made["accounts.Invitation"]).rstrip("/").rsplit("/", 1)[-1],
         # Of libraries: nothing of a tenant stands behind these.
@@ -474,6 +479,17 @@ def parameters(cast: Team) -> dict[str, str]:
         "path": "x",
         "code": "x",
     }
+
+
+def _source_with_a_message(cast: Team) -> tuple[Source, pipeline.Outcome]:
+    """Make a source that has everything a source can have: two secrets, one of which is ending, and a message."""
+    with tenant_scope(cast.house.pk, user_id=cast.alice.pk), atomic():
+        source, _secret = sources.make(
+            cast.as_alice, sources.ADDRESSED, sources.Setup(name=f"Alerts {uuid4().hex[:8]}")
+        )
+        sources.exchange_secret(cast.as_alice, source.pk)
+    alert = {"action": "buy", "symbol": "MNQ1!", "comment": cast.alice.email}
+    return source, pipeline.ingest(source, Delivery(body=json.dumps(alert).encode()), now=timezone.now())
 
 
 def fill(route: str, values: dict[str, str]) -> str:
@@ -521,7 +537,8 @@ def typed(cast: Team) -> dict[str, str]:
     return {
         "name": "Taken over", "typed_name": cast.house.name, "email": "intruder@example.com", "role": "trader",
         "on": "1", "reason": "because I can", "scopes": "read", "days": "30", "once": uuid4().hex, "venue": "paper",
-        "kind": "demo", "currency": "USD", "organization": str(cast.house.pk),
+        "kind": "demo", "currency": "USD", "organization": str(cast.house.pk), "per_minute": "60", "levels": "price",
+        "power_scale": "percent", "confluence_scale": "L0-L4", "confidence_scale": "C1-C3", "overlap": "0",
     }  # fmt: skip
 
 

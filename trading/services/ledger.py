@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from accounts.tenancy import system_scope
 from trading.models import RawSignal, Signal, SignalEvent, Source
+
+SHOWN = 8_000  # characters of a body on a page; the rest is counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +59,13 @@ def timeline(raw_id: UUID) -> Sequence[SignalEvent]:
             return own
         others = SignalEvent.objects.filter(signal_id=became).exclude(raw_id=raw_id)
         return sorted([*own, *others], key=lambda event: event.pk)
+
+
+def text_of(body: bytes) -> str:
+    """Show bytes as the text that they probably are; what is none is shown as its codes."""
+    encoding = "utf-16-le" if body[:2] == b"\xff\xfe" or body[1:2] == b"\0" else "utf-8"
+    text = body.decode(encoding, "backslashreplace")
+    shown = "".join(letter if letter.isprintable() or letter in "\r\n\t" else ascii(letter)[1:-1] for letter in text)
+    if len(shown) <= SHOWN:
+        return shown
+    return _("%(text)s … and %(count)s characters more") % {"text": shown[:SHOWN], "count": len(shown) - SHOWN}

@@ -1,4 +1,4 @@
-"""Read models: rows as pages need them, each with a budget of queries (tests/query_budgets.json)."""
+"""The audit trail with names put to who did it."""
 
 from __future__ import annotations
 
@@ -49,6 +49,8 @@ def _who(row: AuditEntry, people: dict[str, User]) -> str:
         return user.get_short_name() if user else (_("A person who is gone") if row.actor_id else _("A visitor"))
     if row.actor_kind == "key":
         return _("API key %(prefix)s") % {"prefix": row.actor_id}
+    if row.actor_kind == "source":
+        return _("A sender")
     return _("MikroBot staff") if row.actor_kind == "staff" else "MikroBot"
 
 
@@ -67,5 +69,9 @@ def _about(row: AuditEntry, people: dict[str, User]) -> str:
         parts.append(f"{before} → {after}")
     if data.get("factor"):
         parts.append(words.factor(str(data["factor"])))
+    if row.action == "signal.turned_away":
+        parts.append(words.turned_away(str(data.get("code", ""))))
+    if row.action == "source.made":
+        return words.source_kind(str(data.get("kind", "")))
     parts += [str(data[key]) for key in _SHOWN if data.get(key)]
     return " · ".join(parts)
