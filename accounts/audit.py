@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 
 from accounts.models.audit import PLATFORM_ID, AuditEntry
@@ -91,6 +91,7 @@ def note_system_scope(name: str) -> None:
     """Write down that tenants are being crossed: a person's every time, a worker's once per process and day.
 
     A relay enters its scope every few seconds; an entry each would bury the ones that matter. The metric counts all.
+    The entry commits by itself, unless a transaction of the engine is open already.
     """
     metrics.SYSTEM_SCOPES.labels(name).inc()
     who = actor()
@@ -99,4 +100,5 @@ def note_system_scope(name: str) -> None:
         if who.kind == "system" and key in _noted:
             return
         _noted.add(key)
-    record_platform("scope.entered", name)
+    with transaction.atomic(using=scopes.ENGINE):
+        record_platform("scope.entered", name)

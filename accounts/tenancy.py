@@ -59,8 +59,7 @@ def system_scope(name: str) -> Iterator[None]:
     if name not in SYSTEM_SCOPES:
         raise ScopeError(f"there is no system scope {name!r}")
     with scopes.enter(Scope(system=name, alias=scopes.ENGINE)):
-        with transaction.atomic(using=scopes.ENGINE):
-            audit.note_system_scope(name)
+        audit.note_system_scope(name)
         with transaction.atomic(using=scopes.ENGINE):
             yield
 

@@ -42,12 +42,12 @@ def listeners(draft: SignalDraft) -> list[Listener]:
     return found or [NOBODY]
 
 
-def signal_facts(signal: Signal, source: Source, listener: Listener) -> SignalFacts:
-    """Load the facts for one judgement."""
+def signal_facts(signal: Signal, known: ClockReading, listener: Listener) -> SignalFacts:
+    """Load the facts for one judgement; what is known of the source's clock is the same for all who judge."""
     return SignalFacts(
         received_at=signal.received_at,
         is_tradable=False if listener.symbols and signal.symbol not in listener.symbols else None,
-        clock=clock(source),
+        clock=known,
         last_signal_at=_last_signal_at(signal, listener),
     )
 

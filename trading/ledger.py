@@ -6,22 +6,27 @@ nothing that was accepted; the web's role cannot write here at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connections, transaction
+from psycopg.types.json import Jsonb
 
 from accounts.models.audit import PLATFORM_ID
 from accounts.tenancy import system_scope
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.scope import Scope, ScopeError
-from mikrobot_platform.kernel.decisions import NO_EVIDENCE, Code, Decision, Evidence, sentence
+from mikrobot_platform.kernel.decisions import NO_EVIDENCE, Code, Decision, Evidence, Refusal, sentence
 from trading.engine.signal_facts import SignalFacts
-from trading.models import EventKind, RawSignal, Signal, SignalEvent
+from trading.models import EventKind, RawSignal, RawState, Signal, SignalEvent, Source
+from trading.models.sources import minute_of
 from trading.sources import plain
+from trading.statements import ADMIT, HOLD, KEEP, MOVE_ON, MOVE_ON_NEW, TWIN, TWIN_NEAR, run, values_of
 
 PLATFORM_SCOPE = "signals.platform"
 
@@ -52,6 +57,87 @@ class Reason:
         return sentence(self.code, self.evidence)
 
 
+class AlreadyRead(Exception):
+    """Raised when somebody else has read a message meanwhile; roll back, and look what came of it."""
+
+
+def keep(raw: RawSignal, *, at: datetime) -> None:
+    """Write a message down as it came, with the first line of its timeline."""
+    run(KEEP, {**values_of(raw), "at": at})
+
+
+def admit(raw: RawSignal, *, per_minute: int, nonce: str, nonce_until: datetime, at: datetime) -> Code | None:
+    """Write a message down if its source may send one more in this minute and its nonce is new; else say which not.
+
+    One statement: of any number at once, exactly as many come in as may.
+    """
+    found = run(
+        ADMIT,
+        {
+            **values_of(raw),
+            "at": at,
+            "minute": minute_of(at),
+            "per_minute": per_minute,
+            "nonce": nonce,
+            "nonce_until": nonce_until,
+        },
+    )
+    assert found is not None
+    is_let_in, is_kept = found
+    return None if is_kept else Code.NONCE_USED if is_let_in else Code.TOO_MANY
+
+
+def twin(source: Source, key: str, at: datetime, window: timedelta | None) -> Signal | None:
+    """Find the latest signal that a message with this key repeats; hold the key until the transaction ends."""
+    sql = HOLD + "; " + TWIN + ("" if window is None else TWIN_NEAR) + " order by received_at desc limit 1"
+    values: dict[str, Any] = {
+        "hold": f"signals:{source.pk}:{key}",
+        "organization": source.organization_id,
+        "source": source.pk,
+        "key": key,
+    }
+    if window is not None:
+        values |= {"after": at - window, "before": at + window}
+    with connections[scopes.ENGINE].cursor() as cursor:
+        cursor.execute(sql, values)
+        cursor.nextset()  # the lock first, then a look at what was committed while it was waited for
+        found = cursor.fetchone()
+    return None if found is None else Signal(id=found[0], draft=json.loads(found[1]))
+
+
+def move_on(
+    raw: RawSignal,
+    state: RawState,
+    kind: EventKind,
+    *,
+    at: datetime,
+    reason: Reason | Refusal | None = None,
+    signal: Signal | None = None,
+    is_new: bool = False,
+) -> None:
+    """Say what became of a message: on its row, in the timeline, and as a signal of its own where it is a new one.
+
+    Only a message that waits is moved on; AlreadyRead says that somebody else was quicker.
+    """
+    raw.state, raw.signal_id = state, signal.pk if signal else None
+    raw.code, raw.sentence = (reason.code, reason.sentence) if reason else ("", "")
+    values: dict[str, Any] = {
+        "raw": raw.pk,
+        "organization": raw.organization_id,
+        "state": state.value,
+        "code": str(raw.code),
+        "sentence": raw.sentence,
+        "signal": raw.signal_id,
+        "kind": kind.value,
+        "evidence": Jsonb(dict(reason.evidence) if reason else {}),
+        "at": at,
+    }
+    if signal is not None and is_new:
+        values |= values_of(signal)
+    if run(MOVE_ON_NEW if is_new else MOVE_ON, values) is None:
+        raise AlreadyRead(raw.pk)
+
+
 def note(
     raw: RawSignal,
     kind: EventKind,
@@ -74,28 +160,30 @@ def note(
     )
 
 
-def note_decision(
-    decision: Decision, facts: SignalFacts, signal: Signal, *, strategy_id: UUID | None, at: datetime
-) -> None:
-    """Write a decision down as it was made, with the facts that it was made on."""
-    SignalEvent.objects.create(
-        organization_id=signal.organization_id,
-        raw_id=signal.raw_id,
-        signal_id=signal.pk,
-        strategy_id=strategy_id,
-        kind=EventKind.JUDGED,
-        verdict=decision.verdict,
-        code=decision.code,
-        sentence=decision.sentence,
-        evidence=dict(decision.evidence),
-        facts=plain(facts),
-        at=at,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What one strategy, or for None the platform's rules, thought of a signal, and on which facts."""
+
+    decision: Decision
+    facts: SignalFacts
+    strategy_id: UUID | None
 
 
-def hold(*parts: object) -> None:
-    """Let nobody else do the same thing until this transaction ends."""
-    with connections[scopes.ENGINE].cursor() as cursor:
-        cursor.execute(
-            "select pg_advisory_xact_lock(hashtextextended(%s, 0))", [":".join(("signals", *map(str, parts)))]
+def note_judgements(signal: Signal, judgements: Sequence[Judgement], *, at: datetime) -> None:
+    """Write decisions down as they were made, each with the facts that it was made on."""
+    SignalEvent.objects.bulk_create(
+        SignalEvent(
+            organization_id=signal.organization_id,
+            raw_id=signal.raw_id,
+            signal_id=signal.pk,
+            strategy_id=judgement.strategy_id,
+            kind=EventKind.JUDGED,
+            verdict=judgement.decision.verdict,
+            code=judgement.decision.code,
+            sentence=judgement.decision.sentence,
+            evidence=dict(judgement.decision.evidence),
+            facts=plain(judgement.facts),
+            at=at,
         )
+        for judgement in judgements
+    )

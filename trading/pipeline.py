@@ -13,7 +13,6 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import cast
 from uuid import UUID
 
 import redis
@@ -23,29 +22,20 @@ from django.db import InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerError
 
 from mikrobot_platform.db.ids import new_id
-from mikrobot_platform.kernel import registry, trace
-from mikrobot_platform.kernel.decisions import Code, Decision, Refusal, evidence, refusal
-from mikrobot_platform.kernel.signals import SCALES, ClockStamp, LevelUnit, SignalDraft, clock_stamp
+from mikrobot_platform.kernel import trace
+from mikrobot_platform.kernel.decisions import Code, Refusal, evidence, refusal
+from mikrobot_platform.kernel.signals import SignalDraft
 from mikrobot_platform.kernel.strict_json import LIMITS
 from mikrobot_platform.stores import redis_client
 from trading import facts
 from trading.engine import stored
 from trading.engine.validate import validate as judge
-from trading.ledger import Reason, hold, ledger_of, note, note_decision
-from trading.models import (
-    ClockArrival,
-    EventKind,
-    RawSignal,
-    RawState,
-    Signal,
-    SignalState,
-    Source,
-    SourceMinute,
-    SourceNonce,
-    SourceStream,
-)
-from trading.sources import Dialect, SourceContext, dedupe_key, plain
-from trading.sources.ea_push import NONCE_KEEP_S, Order, judge_sequence
+from trading.ledger import AlreadyRead, Judgement, Reason, admit, ledger_of, move_on, note, note_judgements
+from trading.ledger import keep as write_down
+from trading.models import EventKind, RawSignal, RawState, Signal, SignalState, Source
+from trading.models.sources import hold
+from trading.reading import learn_clock, read, stamp_of
+from trading.sources.ea_push import NONCE_KEEP_S
 
 log = logging.getLogger(__name__)
 
@@ -97,18 +87,19 @@ def receive(source: Source, delivery: Delivery, *, now: datetime, nonce: str = "
 
     Once its bytes are committed it is accepted, whatever happens then: what cannot be read now is read by the sweep.
     """
+    raw = _raw(source, delivery, now)
+    nonce_until = now + timedelta(seconds=NONCE_KEEP_S)
     with ledger_of(source.organization_id):
-        if not SourceMinute.let_in(source, now=now):
-            wait_s = 60 - int(now.timestamp()) % 60
-            return refusal(Code.TOO_MANY, per_minute=source.per_minute, retry_after_s=wait_s)
-        if nonce and not SourceNonce.is_first(source, nonce, now=now, keep_s=NONCE_KEEP_S):
-            return refusal(Code.NONCE_USED)
-        raw = _store(source, delivery, now)
+        problem = admit(raw, per_minute=source.per_minute, nonce=nonce, nonce_until=nonce_until, at=now)
+    if problem is Code.TOO_MANY:
+        return refusal(problem, per_minute=source.per_minute, retry_after_s=60 - int(now.timestamp()) % 60)
+    if problem is not None:
+        return refusal(problem)
     try:
-        outcome = understand(source.organization_id, raw.pk, now=now)
+        outcome = _understand(raw, now=now, source=source)
     except NOT_ITS_FAULT:
         log.warning("a message was kept and could not be read yet", exc_info=True)
-        outcome = _outcome(raw)
+        outcome = Outcome(raw_id=raw.pk, state=RawState.RECEIVED, signal_id=None, code="", sentence="")
     if outcome.state in (RawState.READ, RawState.RECEIVED):
         wake()
     return outcome
@@ -116,13 +107,15 @@ def receive(source: Source, delivery: Delivery, *, now: datetime, nonce: str = "
 
 def keep(source: Source, delivery: Delivery, *, now: datetime) -> UUID:
     """Commit the bytes before anybody looks at what they say."""
+    raw = _raw(source, delivery, now)
     with ledger_of(source.organization_id):
-        return _store(source, delivery, now).pk
+        write_down(raw, at=now)
+    return raw.pk
 
 
-def _store(source: Source, delivery: Delivery, now: datetime) -> RawSignal:
+def _raw(source: Source, delivery: Delivery, now: datetime) -> RawSignal:
     given = {name.lower(): value for name, value in delivery.headers.items()}
-    raw = RawSignal(
+    return RawSignal(
         id=new_id(),
         organization_id=source.organization_id,
         source_id=source.pk,
@@ -134,9 +127,6 @@ def _store(source: Source, delivery: Delivery, now: datetime) -> RawSignal:
         received_at=now,
         trace_id=trace.trace_id.get(),
     )
-    raw.save(force_insert=True)
-    note(raw, EventKind.RECEIVED, at=now, evidence={"bytes": raw.size})
-    return raw
 
 
 def _safe(value: str) -> str:
@@ -147,152 +137,33 @@ def _safe(value: str) -> str:
 
 def understand(organization_id: UUID, raw_id: UUID, *, now: datetime) -> Outcome:
     """Read a message that was kept; an exception that nobody expected puts it into quarantine, with an alarm."""
+    with ledger_of(organization_id):
+        raw: RawSignal = RawSignal.objects.get(pk=raw_id)
+    return _understand(raw, now=now)
+
+
+def _understand(raw: RawSignal, *, now: datetime, source: Source | None = None) -> Outcome:
+    """Read a message in one transaction; whoever finds it read already answers with what came of it."""
+    if raw.state != RawState.RECEIVED:
+        return _outcome(raw)
     try:
-        with ledger_of(organization_id):
-            raw = RawSignal.locked(raw_id)
-            if raw.state == RawState.RECEIVED:
-                _read(raw, now)
-            return _outcome(raw)
+        with ledger_of(raw.organization_id):
+            read(source or Source.objects.get(pk=raw.source_id), raw, now=now)
+    except AlreadyRead:
+        with ledger_of(raw.organization_id):
+            raw = RawSignal.objects.get(pk=raw.pk)
     except NOT_ITS_FAULT:
         raise
     except Exception as error:
-        log.exception("a message could not be read and is in quarantine", extra={"raw": str(raw_id)})
-        return quarantine_raw(organization_id, raw_id, type(error).__name__, now)
+        log.exception("a message could not be read and is in quarantine", extra={"raw": str(raw.pk)})
+        return quarantine_raw(raw.organization_id, raw.pk, type(error).__name__, now)
+    return _outcome(raw)
 
 
 def _outcome(raw: RawSignal) -> Outcome:
     return Outcome(
         raw_id=raw.pk, state=RawState(raw.state), signal_id=raw.signal_id, code=raw.code, sentence=raw.sentence
     )
-
-
-def _read(raw: RawSignal, now: datetime) -> None:
-    source: Source = Source.objects.get(pk=raw.source_id)
-    context = _context(source, raw)
-    found = cast(Dialect, registry.resolve(registry.SOURCES[source.kind])).parse(bytes(raw.body), context=context)
-    if isinstance(found, Refusal):
-        passed = _passed(source, raw, found.evidence.get("stream"), found.evidence.get("sequence"), now)
-        _learn_clock(source, _stamp(found.evidence.get("server")), raw.received_at)
-        _end(raw, RawState.REFUSED, now, reason=passed or Reason(code=found.code, evidence=found.evidence))
-        return
-    _accept(source, raw, found, context, now)
-
-
-def _accept(source: Source, raw: RawSignal, draft: SignalDraft, context: SourceContext, now: datetime) -> None:
-    """Make one signal of a draft, or find the one that it repeats."""
-    extras = dict(draft.extras)
-    passed = _passed(source, raw, extras.get("stream"), draft.sequence, now)
-    key = dedupe_key(draft, context=context)
-    hold(source.pk, key.text)  # deliveries of the same signal go one after another from here
-    same = Signal.objects.filter(organization_id=raw.organization_id, source_id=source.pk, dedupe_key=key.text)
-    if key.window_s is not None:
-        window = timedelta(seconds=key.window_s)
-        same = same.filter(received_at__gt=raw.received_at - window, received_at__lt=raw.received_at + window)
-    before = same.order_by("-received_at").first()
-    if before is not None:
-        is_other = key.window_s is None and not _says(before, draft)
-        state, code = (RawState.REFUSED, Code.ID_REUSED) if is_other else (RawState.DUPLICATE, Code.DUPLICATE)
-        _end(raw, state, now, signal_id=before.pk, reason=Reason(code=code))
-        return
-    if passed is not None:
-        _end(raw, RawState.REFUSED, now, reason=passed)
-        return
-    signal = _signal(raw, draft)
-    signal.dedupe_key = key.text
-    signal.slot = 0 if key.window_s is None else int(raw.received_at.timestamp())
-    signal.save(force_insert=True)
-    stamp = draft.said_at if isinstance(draft.said_at, ClockStamp) else _stamp(extras.get("server_time"))
-    _learn_clock(source, stamp, raw.received_at)
-    _end(raw, RawState.READ, now, signal_id=signal.pk)
-
-
-def _says(signal: Signal, draft: SignalDraft) -> bool:
-    """Tell whether a signal says what a draft says, however either wrote its figures."""
-    return plain(stored.read(SignalDraft, signal.draft), as_written=False) == plain(draft, as_written=False)
-
-
-def _context(source: Source, raw: RawSignal) -> SourceContext:
-    return SourceContext(
-        source=str(source.pk),
-        content_type=raw.headers.get("content-type", ""),
-        declared_bytes=raw.declared_bytes,
-        idempotency_key=raw.headers.get("idempotency-key", ""),
-        levels=LevelUnit(source.levels),
-        power=SCALES[source.power_scale],
-        confluence=SCALES[source.confluence_scale],
-        confidence=SCALES[source.confidence_scale],
-    )
-
-
-def _signal(raw: RawSignal, draft: SignalDraft) -> Signal:
-    target = draft.targets[0] if draft.targets else None
-    return Signal(
-        id=new_id(),
-        organization_id=raw.organization_id,
-        source_id=raw.source_id,
-        raw_id=raw.pk,
-        received_at=raw.received_at,
-        dialect=draft.dialect,
-        action=draft.action,
-        symbol=draft.symbol,
-        side=draft.side or "",
-        order_kind=draft.kind,
-        strategy=draft.strategy,
-        entry=draft.entry,
-        reference=draft.reference,
-        stop=draft.stop.value if draft.stop else None,
-        stop_unit=draft.stop.unit if draft.stop else "",
-        target=target.value if target else None,
-        target_unit=target.unit if target else "",
-        quantity=draft.quantity,
-        power=draft.power.value if draft.power else None,
-        confluence=draft.confluence.value if draft.confluence else None,
-        confidence=draft.confidence.value if draft.confidence else None,
-        draft=plain(draft),
-    )
-
-
-def _end(
-    raw: RawSignal, state: RawState, now: datetime, *, signal_id: UUID | None = None, reason: Reason | None = None
-) -> None:
-    """Say what became of a message: on its row, and in the timeline of whatever signal it belongs to."""
-    raw.state, raw.signal_id = state, signal_id
-    raw.code, raw.sentence = (reason.code, reason.sentence) if reason else ("", "")
-    raw.save(update_fields=["state", "signal_id", "code", "sentence"])
-    kind = EventKind.PARSED if state is RawState.READ else EventKind(state)
-    note(raw, kind, at=now, signal_id=signal_id, reason=reason)
-
-
-def _passed(source: Source, raw: RawSignal, stream: object, sequence: object, now: datetime) -> Reason | None:
-    """Hold a message to the order of its stream: say so when its number has been passed, count what is missing."""
-    if not isinstance(stream, str) or not isinstance(sequence, int):
-        return None
-    hold(source.pk, "stream", stream)
-    row = SourceStream.objects.filter(source=source, name=stream).first()
-    found = judge_sequence(row.last_sequence if row else None, sequence)
-    if row is not None and found.order is Order.REPEATED:
-        return Reason(code=Code.SEQUENCE_PASSED, evidence=evidence(sequence=sequence, last=row.last_sequence))
-    row = row or SourceStream(organization_id=source.organization_id, source=source, name=stream)
-    row.last_sequence, row.seen_at = sequence, raw.received_at
-    row.missing += found.missing
-    row.save()
-    if found.missing:
-        note(raw, EventKind.GAP, at=now, evidence=evidence(stream=stream, sequence=sequence, missing=found.missing))
-    return None
-
-
-def _stamp(text: object) -> ClockStamp | None:
-    return clock_stamp(text) if isinstance(text, str) else None
-
-
-def _learn_clock(source: Source, stamp: ClockStamp | None, at: datetime) -> None:
-    """Add a stamp to what is known of the source's clock, and believe what follows."""
-    if stamp is None:
-        return
-    ClockArrival.note(source, stamp_s=stamp.seconds, resolution_s=stamp.resolution_s, at=at)
-    learnt = facts.clock(source).learnt_s
-    if learnt is not None and learnt != source.clock_offset_s:
-        Source.objects.filter(pk=source.pk).update(clock_offset_s=learnt)
 
 
 # --- validate ---------------------------------------------------------------------------------------------------------
@@ -317,14 +188,16 @@ _UNTAKEN = {Code.TOO_OLD: SignalState.EXPIRED}
 def _judge(signal: Signal, now: datetime) -> None:
     draft = stored.read(SignalDraft, signal.draft)
     source: Source = Source.objects.get(pk=signal.source_id)
-    decisions: list[Decision] = []
+    clock = learn_clock(source, stamp_of(draft), signal.received_at)
+    # Two signals for one symbol at once: the second sees that the first was taken.
+    hold(signal.organization_id, "judge", signal.symbol)
+    judgements = []
     for listener in facts.listeners(draft):
-        # Two signals for one symbol at once: the second sees that the first was taken.
-        hold(signal.organization_id, listener.strategy_id, signal.symbol)
-        known = facts.signal_facts(signal, source, listener)
+        known = facts.signal_facts(signal, clock, listener)
         decision = judge(draft, known, listener.rules, now=now)
-        note_decision(decision, known, signal, strategy_id=listener.strategy_id, at=now)
-        decisions.append(decision)
+        judgements.append(Judgement(decision=decision, facts=known, strategy_id=listener.strategy_id))
+    note_judgements(signal, judgements, at=now)
+    decisions = [judgement.decision for judgement in judgements]
     best = next((decision for decision in decisions if decision.is_taken), decisions[0])
     signal.state = SignalState.VALID if best.is_taken else _UNTAKEN.get(best.code, SignalState.REJECTED)
     signal.code, signal.sentence, signal.judged_at = best.code, best.sentence, now
@@ -338,7 +211,7 @@ def quarantine_raw(organization_id: UUID, raw_id: UUID, problem: str, now: datet
         raw = RawSignal.locked(raw_id)
         if raw.state == RawState.RECEIVED:
             reason = Reason(code=Code.QUARANTINED, evidence=evidence(problem=problem))
-            _end(raw, RawState.QUARANTINED, now, reason=reason)
+            move_on(raw, RawState.QUARANTINED, EventKind.QUARANTINED, at=now, reason=reason)
         return _outcome(raw)
 
 

@@ -2,7 +2,8 @@
 
 1. What stands still is found across tenants; each moves in its owner's own ledger, by the stage it was waiting for.
 2. A message is given a moment first, because whoever received it is probably reading it; a signal is not.
-3. Each try is counted and committed before it is made: what kills its process every time is put into quarantine.
+3. Each try is counted and committed before it is made: what kills its process every time is put into quarantine. A
+   signal that has just come is tried once without: if that kills, the next ones count.
 """
 
 from __future__ import annotations
@@ -43,9 +44,10 @@ def sweep(*, now: datetime, grace: timedelta = GRACE, batch: int = BATCH, among:
     for organization_id, raw_id in messages:
         _read_again(organization_id, raw_id, now)
     with system_scope(SCOPE):
-        signals = list(_waiting(Signal, SignalState.WAITING, among, before=None)[:batch])
-    for organization_id, signal_id in signals:
-        _judge(organization_id, signal_id, now)
+        waiting = _waiting(Signal, SignalState.WAITING, among, before=None)
+        signals = list(waiting.values_list("organization_id", "pk", "received_at")[:batch])
+    for organization_id, signal_id, received_at in signals:
+        _judge(organization_id, signal_id, now, is_late=received_at <= now - grace)
     return len(messages) + len(signals)
 
 
@@ -80,20 +82,22 @@ def _read_again(organization_id: UUID, raw_id: UUID, now: datetime) -> None:
         log.warning("a message could not be moved on and stays for the next sweep", exc_info=True)
 
 
-def _judge(organization_id: UUID, signal_id: UUID, now: datetime) -> None:
+def _judge(organization_id: UUID, signal_id: UUID, now: datetime, *, is_late: bool) -> None:
     try:
-        with ledger_of(organization_id):
-            signal = Signal.locked(signal_id)
-            if signal.state != SignalState.WAITING:
-                return
-            signal.attempts += 1
-            signal.save(update_fields=["attempts"])
-        if signal.attempts > MAX_ATTEMPTS:
+        if is_late and _tried(organization_id, signal_id) > MAX_ATTEMPTS:
             pipeline.quarantine_signal(organization_id, signal_id, "it stood still too often", now)
         else:
             pipeline.validate(organization_id, signal_id, now=now)
     except pipeline.NOT_ITS_FAULT:
         log.warning("a signal could not be judged and stays for the next sweep", exc_info=True)
+
+
+def _tried(organization_id: UUID, signal_id: UUID) -> int:
+    with ledger_of(organization_id):
+        signal = Signal.locked(signal_id)
+        signal.attempts += signal.state == SignalState.WAITING
+        signal.save(update_fields=["attempts"])
+    return int(signal.attempts)
 
 
 def _take_mark_away() -> None:

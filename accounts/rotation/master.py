@@ -13,7 +13,9 @@ from django.db import connections
 
 from accounts import audit, key_providers
 from accounts.models import DataKey
+from accounts.models.audit import PLATFORM_ID
 from accounts.rotation import BATCH, SCOPE, Say, Unfinished
+from accounts.rotation.data import sealed_fields
 from accounts.tenancy import system_scope, tenant_scope
 from mikrobot_platform.db import scope as scopes
 
@@ -30,7 +32,7 @@ def rotate(say: Say, *, wait_s: float = 0.0) -> None:
     """
     provider = key_providers.provider()
     if isinstance(provider, key_providers.FileKeyProvider):
-        left = stale_keys() + stale_factors(change=False)
+        left = stale_keys() + _stale_under_master(change=False)
         if left:
             say(f"{left} secrets are not under the first master key yet: finishing that, no new key")
         else:
@@ -57,7 +59,7 @@ def bring_under_first(say: Say) -> int:
     """Pass over data keys and people's factors until a pass finds nothing to do; return how much was done."""
     total = 0
     for number in range(1, MOST_PASSES + 1):
-        found = rewrap_keys() + stale_factors(change=True)
+        found = rewrap_keys() + _stale_under_master(change=True)
         if found == 0:
             return total
         total += found
@@ -129,6 +131,30 @@ def stale_factors(*, change: bool) -> int:
         if not page:
             return found
         last = page[-1][0]
+
+
+def _stale_under_master(*, change: bool) -> int:
+    return stale_factors(change=change) + stale_platform_secrets(change=change)
+
+
+def stale_platform_secrets(*, change: bool) -> int:
+    """Count, and re-encrypt if asked, the platform's own sealed texts that are not under the first master key.
+
+    Rows of the platform have no data key: they carry the id zero, and master keys seal them (accounts/platform_box.py).
+    """
+    found = 0
+    for model, field in sealed_fields():
+        with system_scope(SCOPE):
+            rows = model._base_manager.filter(organization_id=PLATFORM_ID, **{f"{field}__isnull": False})
+            if change:
+                rows = rows.select_for_update(skip_locked=True)
+            keys = key_providers.provider().keys()
+            for pk, text in rows.values_list("pk", field):
+                if _is_stale(text, keys):
+                    found += 1
+                    if change:
+                        model._base_manager.filter(pk=pk).update(**{field: _exchange(text, keys)})
+    return found
 
 
 def _is_stale(token: str, keys: tuple[Fernet, ...]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
@@ -44,6 +45,14 @@ def found(user: User, name: str, *, is_demo: bool = False) -> Organization:
         Membership.objects.create(organization=organization, user=user, role=Role.OWNER)
         vault.create_key(organization_id)
         audit.record("organization.founded", organization, owner=str(user.pk))
+    return organization
+
+
+def make_bare(organization_id: UUID, name: str) -> Organization:
+    """Make an organization that nobody belongs to, so that nobody sees it: for rehearsals and measurements."""
+    with tenant_scope(organization_id), atomic():
+        organization: Organization = Organization.objects.create(id=organization_id, name=name, is_demo=True)
+        vault.create_key(organization_id)
     return organization
 
 

@@ -7,5 +7,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 BENCHES: Mapping[str, str] = {
+    "ingest": "mikrobot_platform.benches.ingest",
     "outbox": "mikrobot_platform.benches.outbox",
 }

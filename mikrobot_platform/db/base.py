@@ -14,12 +14,15 @@ class DatabaseWrapper(PostgresWrapper):
 
     scope: scopes.Scope = scopes.NOBODY
 
-    def set_autocommit(self, autocommit: bool, force_begin_transaction_with_broken_autocommit: bool = False) -> None:
-        super().set_autocommit(autocommit, force_begin_transaction_with_broken_autocommit)
-        if autocommit:
-            self.scope = scopes.NOBODY
-        elif (scope := scopes.current()) is not scopes.NOBODY:
-            scopes.send(self, scope)
+    def _set_autocommit(self, autocommit: bool) -> None:
+        """Begin and announce in one message: psycopg's own BEGIN would be one more round trip in every transaction."""
+        scope = scopes.NOBODY if autocommit else scopes.current()
+        if scope is scopes.NOBODY:
+            super()._set_autocommit(autocommit)  # type: ignore[misc]
+        else:
+            super()._set_autocommit(True)  # type: ignore[misc]
+            scopes.begin(self, scope)
+        self.scope = scope
 
     def close(self) -> Any:
         self.scope = scopes.NOBODY

@@ -59,14 +59,22 @@ def organization() -> UUID:
     return organization_id
 
 
+_TELL = (
+    "select set_config('app.organization_id', %s, true), set_config('app.user_id', %s, true),"
+    " set_config('app.system_scope', %s, true)"
+)
+
+
+def begin(connection: DatabaseWrapper, scope: Scope) -> None:
+    """Begin a transaction and tell it whose it is, in one message."""
+    with connection.wrap_database_errors:
+        connection.connection.execute(f"begin; {_TELL}", scope.parameters())
+
+
 def send(connection: DatabaseWrapper, scope: Scope) -> None:
     """Tell an open transaction whose it is; the setting ends with the transaction (PgBouncer-safe)."""
     with connection.wrap_database_errors:
-        connection.connection.execute(
-            "select set_config('app.organization_id', %s, true), set_config('app.user_id', %s, true),"
-            " set_config('app.system_scope', %s, true)",
-            scope.parameters(),
-        )
+        connection.connection.execute(_TELL, scope.parameters())
     connection.scope = scope
 
 

@@ -16,7 +16,7 @@ from django.db.models import Manager
 
 from accounts.closing import erasable
 from accounts.models import Organization
-from accounts.tenancy import atomic, tenant_scope
+from accounts.services.organizations import make_bare
 from mikrobot_platform.db.ids import new_id
 from trading.ledger import ledger_of
 
@@ -43,8 +43,7 @@ def folder(name: str, count: int) -> Iterator[tuple[Path, list[UUID]]]:
 def create(ids: list[UUID]) -> None:
     """Make the organizations: nobody belongs to them, so nobody sees them."""
     for organization_id in ids:
-        with tenant_scope(organization_id), atomic():
-            Organization.objects.create(id=organization_id, name="Drill", is_demo=True)
+        make_bare(organization_id, "Drill")
 
 
 def _remove(mine: Path) -> None:

@@ -24,6 +24,7 @@ from trading.files import disk
 from trading.files.arrivals import KIND
 from trading.ledger import ledger_of
 from trading.models import RawSignal, RawState, Signal, Source, SourceFile
+from trading.rehearsal.messages import v8
 from trading.sources import SourceContext, plain
 from trading.sources.ea_file import DIALECT
 
@@ -31,17 +32,6 @@ NAME = "watcher"
 FILE = "mikrobot_4phase_signal.json"
 SETTLING_S = 3.0  # a watcher that runs looks for new sources every two seconds
 PATIENCE_S = 60.0
-# As the v8 EA prints one; the drill counts in the last two prices, which are the same by the EA's own rule.
-SIGNAL = (
-    '{"timestamp":"2025.08.04 08:28","symbol":"EURJPY","strategy":"MIKROBOT_FASTVERSION_4PHASE",'
-    '"phase_1_m5_bos":{"time":"2025.08.04 08:25","price":171.12900,"direction":"BULL"},'
-    '"phase_2_m1_break":{"time":"2025.08.04 08:26","price":171.13300},'
-    '"phase_3_m1_retest":{"time":"2025.08.04 08:27","price":171.13200},'
-    '"phase_4_ylipip":{"target":171.13900,"current":NUMBER,"triggered":true},'
-    '"trade_direction":"BULL","current_price":NUMBER,"ylipip_trigger":0.60,'
-    '"source":"MIKROBOT_FASTVERSION_COMPLIANT_v8","intelligence_needed":"PYTHON_MCP_ML_ATR_RISK",'
-    '"build_version":"20250103-008F"}'
-)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -64,7 +54,7 @@ def run(options: Mapping[str, Any]) -> Measurement:
         with ledger_of(organization_id):
             source.save(force_insert=True)
         try:
-            with _watcher(source) as is_own:
+            with watching(source) as is_own:
                 began = time.monotonic()
                 written = _write(file, parameters["signals"], parameters["per_second"])
                 seconds = time.monotonic() - began
@@ -86,8 +76,14 @@ def has_passed(measured: Measurement) -> bool:
     return is_whole and found["wrong"] == 0 and found["twice"] == 0
 
 
+def message(number: int) -> str:
+    """Print a signal that differs from all others, as the EA prints it."""
+    current = f"{171 + number // 90_000}.{10_000 + number % 90_000:05d}"
+    return v8(prices=("171.12900", "171.13300", "171.13200", "171.13900", current))
+
+
 @contextmanager
-def _watcher(source: Source) -> Iterator[bool]:
+def watching(source: Source) -> Iterator[bool]:
     """Have somebody watch, who has taken the file up; tell whether it is the drill's own process."""
     found = heartbeats.read(heartbeats.WATCHER)
     if found is not None and found.age_s(time.time()) < heartbeats.WATCHER_PATIENCE_S:
@@ -117,8 +113,7 @@ def _write(file: Path, signals: int, per_second: int) -> list[bytes]:
     written = []
     began = time.monotonic()
     for number in range(signals):
-        text = SIGNAL.replace("NUMBER", f"{171 + number // 90_000}.{10_000 + number % 90_000:05d}")
-        body = (b"\xff\xfe" if number % 2 else b"") + text.encode("utf-16-le")
+        body = (b"\xff\xfe" if number % 2 else b"") + message(number).encode("utf-16-le")
         with file.open("wb", buffering=0) as opened:
             opened.write(body[:512])
             opened.write(body[512:])

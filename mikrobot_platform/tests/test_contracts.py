@@ -166,6 +166,16 @@ PLANTS = {
         files={"accounts/services/people.py": "import accounts.tests.people", "accounts/tests/people.py": ""},
         says="accounts.services.people -> accounts.tests.people",
     ),
+    "a door borrows from the rehearsal": Plant(
+        contract="rehearsal",
+        files={"trading/tasks.py": "import trading.rehearsal.messages"},
+        says="trading.tasks -> trading.rehearsal.messages",
+    ),
+    "the rehearsal reads rows": Plant(
+        contract="trading",
+        files={"trading/rehearsal/fuzz.py": "import trading.models"},
+        says="trading.rehearsal.fuzz -> trading.models",
+    ),
     "two apps' modules import each other": Plant(
         contract="cycles",
         files={

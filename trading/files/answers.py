@@ -15,8 +15,9 @@ from uuid import UUID
 from mikrobot_platform.kernel.decisions import Code, Refusal
 from trading.files import disk
 from trading.files.disk import Version
-from trading.ledger import hold, ledger_of, note
+from trading.ledger import ledger_of, note
 from trading.models import EventKind, RawSignal, RawState, Signal, SignalEvent, Source, SourceFile
+from trading.models.sources import hold
 
 ANSWER, ACKNOWLEDGED = ".answer.json", ".ack"  # after the name of the file itself
 MOST = 20

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models.base import TenantRow
 from accounts.models.fields import SealedField
 from mikrobot_platform.db import scope as scopes
+from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.kernel.signals import LevelUnit
 from trading.models.base import LedgerRow, SharedManager
 
@@ -113,17 +114,6 @@ class SourceMinute(TenantRow):
         ]
 
     @classmethod
-    def let_in(cls, source: Source, *, now: datetime) -> bool:
-        """Count one more message; False when the source has sent all that it may in this minute."""
-        found = _first(
-            "insert into trading_sourceminute as m (organization_id, source_id, minute, accepted, refused)"
-            " values (%s, %s, %s, 1, 0) on conflict (organization_id, source_id, minute)"
-            " do update set accepted = m.accepted + 1 where m.accepted < %s returning accepted",
-            [source.organization_id, source.pk, minute_of(now), source.per_minute],
-        )
-        return found is not None
-
-    @classmethod
     def turned_away(cls, organization_id: UUID, source_id: UUID, *, now: datetime) -> int:
         """Count one more message that was turned away; return how many there were in this minute."""
         found = _first(
@@ -133,6 +123,14 @@ class SourceMinute(TenantRow):
             [organization_id, source_id, minute_of(now)],
         )
         return found or 0
+
+
+def hold(*parts: object) -> None:
+    """Let nobody else do the same thing until this transaction ends."""
+    with connections[scopes.current().alias].cursor() as cursor:
+        cursor.execute(
+            "select pg_advisory_xact_lock(hashtextextended(%s, 0))", [":".join(("signals", *map(str, parts)))]
+        )
 
 
 def _first(statement: str, parameters: list[Any]) -> int | None:
@@ -158,6 +156,36 @@ class SourceStream(LedgerRow):
             models.UniqueConstraint(fields=["organization_id", "source", "name"], name="trading_sourcestream_once"),
         ]
 
+    @classmethod
+    def last_of(cls, source: Source, name: str) -> int | None:
+        """Return the number that came last, and let nobody else count in this stream until the transaction ends."""
+        own = [source.organization_id, source.pk, name]
+        found = _first(
+            "select last_sequence from trading_sourcestream where organization_id = %s and source_id = %s and name = %s"
+            " for update",
+            own,
+        )
+        if found is None:  # there is no row to wait at yet
+            hold("stream", *own)
+            found = _first(
+                "select last_sequence from trading_sourcestream"
+                " where organization_id = %s and source_id = %s and name = %s for update",
+                own,
+            )
+        return found
+
+    @classmethod
+    def advance(cls, source: Source, name: str, sequence: int, *, missing: int, at: datetime) -> None:
+        """Take note of a number; only after `last_of`, in the same transaction."""
+        _first(
+            "insert into trading_sourcestream as s"
+            " (id, organization_id, source_id, name, last_sequence, missing, seen_at)"
+            " values (%s, %s, %s, %s, %s, %s, %s) on conflict (organization_id, source_id, name) do update"
+            " set last_sequence = excluded.last_sequence, missing = s.missing + excluded.missing,"
+            " seen_at = excluded.seen_at returning last_sequence",
+            [new_id(), source.organization_id, source.pk, name, sequence, missing, at],
+        )
+
 
 class SourceNonce(TenantRow):
     """A nonce that was used; kept for as long as its message could be replayed."""
@@ -175,17 +203,6 @@ class SourceNonce(TenantRow):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["expires_at"], name="trading_sourcenonce_expiry"),
         ]
-
-    @classmethod
-    def is_first(cls, source: Source, nonce: str, *, now: datetime, keep_s: int) -> bool:
-        """Use a nonce; False when it was used before, by whichever of two at once came second."""
-        with connections[scopes.current().alias].cursor() as cursor:
-            cursor.execute(
-                "insert into trading_sourcenonce (organization_id, source_id, nonce, expires_at)"
-                " values (%s, %s, %s, %s) on conflict do nothing",
-                [source.organization_id, source.pk, nonce, now + timedelta(seconds=keep_s)],
-            )
-            return bool(cursor.rowcount)
 
 
 class ClockArrival(TenantRow):

@@ -95,8 +95,12 @@ def _live(now: datetime) -> Q:
 
 def _source_of(source_id: UUID, now: datetime) -> tuple[Source | None, Sequence[SourceSecret]]:
     with system_scope(DOOR):
-        source = Source.objects.filter(pk=source_id, kind="ea_push").first()
-        return source, list(SourceSecret.objects.filter(_live(now), source_id=source_id).exclude(sealed=None))
+        rows = SourceSecret.objects.filter(
+            _live(now), source_id=source_id, source__kind="ea_push", sealed__isnull=False
+        )
+        found = list(rows.select_related("source"))
+        source = found[0].source if found else Source.objects.filter(pk=source_id, kind="ea_push").first()
+    return source, found
 
 
 def _source_with(secret: str, now: datetime) -> Source | None:

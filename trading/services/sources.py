@@ -18,14 +18,14 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import Caller, Permission, Refused
-from accounts.models.audit import PLATFORM_ID
 from accounts.services.keys import clean_networks
 from accounts.services.organizations import clean_name
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.kernel.signals import SCALES, LevelUnit
 from trading import connections
-from trading.ledger import hold, ledger_of
+from trading.ledger import ledger_of
 from trading.models import Source, SourceSecret
+from trading.models.sources import hold
 
 SIGNED, ADDRESSED = "ea_push", "tradingview"
 KINDS = (SIGNED, ADDRESSED)  # what customers make themselves
@@ -61,9 +61,9 @@ def make(caller: Caller, kind: str, setup: Setup) -> tuple[Source, str]:
     if Source.objects.filter(organization_id=caller.organization_id).count() >= MAX_SOURCES:
         raise Refused("too_many_sources", _("%(limit)s sources are the limit.") % {"limit": MAX_SOURCES})
     source = Source(id=new_id(), organization_id=caller.organization_id, kind=kind)
-    _set_up(source, setup)
+    set_up(source, setup)
     source.save(force_insert=True)
-    text = _new_secret(source)
+    text = new_secret(source)
     audit.record("source.made", source, kind=kind)
     return source, text
 
@@ -72,7 +72,7 @@ def change(caller: Caller, source_id: UUID, setup: Setup) -> Source:
     """Set a source up anew; what it sent before stays as it was read."""
     source = _own(caller, source_id)
     before = {name: getattr(source, name) for name in _COLUMNS}
-    _set_up(source, setup)
+    set_up(source, setup)
     changed = sorted(name for name, value in before.items() if value != getattr(source, name))
     if changed:
         if "clock_zone" in changed or "clock_shift_s" in changed:
@@ -98,15 +98,10 @@ def exchange_secret(caller: Caller, source_id: UUID, *, overlap: timedelta = OVE
     source = _own(caller, source_id)
     if source.kind not in KINDS:
         raise Refused("no_secret", _("This source has no secret of its own."))
-    now = timezone.now()
-    standing = SourceSecret.objects.filter(source=source).order_by("-created_at", "-pk")
-    newest = standing.first()
-    standing.exclude(pk=newest.pk if newest else None).delete()
-    if newest is not None:
-        newest.ends_at = now + overlap if newest.ends_at is None else min(newest.ends_at, now + overlap)
-        newest.save(update_fields=["ends_at"])
-    text = _new_secret(source)
-    audit.record("source.secret_exchanged", source, old_ends_at=(now + overlap).isoformat())
+    ends_at = timezone.now() + overlap
+    supersede(source, ends_at)
+    text = new_secret(source)
+    audit.record("source.secret_exchanged", source, old_ends_at=ends_at.isoformat())
     return source, text
 
 
@@ -151,8 +146,9 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def _set_up(source: Source, setup: Setup) -> None:
-    source.name = _free_name(setup.name, but=source.pk)
+def set_up(source: Source, setup: Setup) -> None:
+    """Take a set-up over, or refuse what has no sense."""
+    source.name = _free_name(source, setup.name)
     if setup.per_minute not in PER_MINUTE:
         limits = {"low": PER_MINUTE.start, "high": PER_MINUTE.stop - 1}
         raise Refused("rate_invalid", _("Between %(low)s and %(high)s messages a minute.") % limits)
@@ -178,16 +174,27 @@ def _set_up(source: Source, setup: Setup) -> None:
     source.clock_zone, source.clock_shift_s = setup.clock_zone, setup.clock_shift_s
 
 
-def _free_name(text: str, *, but: UUID) -> str:
+def _free_name(source: Source, text: str) -> str:
     name = clean_name(text)
     if len(name) > 80:
         raise Refused("name_invalid", _("A name has 1 to 80 characters."))
-    if Source.objects.filter(name=name).exclude(pk=but).exclude(organization_id=PLATFORM_ID).exists():
-        raise Refused("name_taken", _("You have a source called “%(name)s” already.") % {"name": name})
+    if Source.objects.filter(name=name, organization_id=source.organization_id).exclude(pk=source.pk).exists():
+        raise Refused("name_taken", _("There is a source called “%(name)s” already.") % {"name": name})
     return name
 
 
-def _new_secret(source: Source) -> str:
+def supersede(source: Source, ends_at: datetime) -> None:
+    """Give the newest secret an end, and end those before it now."""
+    standing = SourceSecret.objects.filter(source=source).order_by("-created_at", "-pk")
+    newest = standing.first()
+    standing.exclude(pk=newest.pk if newest else None).delete()
+    if newest is not None:
+        newest.ends_at = ends_at if newest.ends_at is None else min(newest.ends_at, ends_at)
+        newest.save(update_fields=["ends_at"])
+
+
+def new_secret(source: Source) -> str:
+    """Make the source's newest secret and return its text."""
     row, text = (
         SourceSecret(id=new_id(), organization_id=source.organization_id, source=source),
         connections.make_text(),

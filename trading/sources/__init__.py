@@ -112,11 +112,6 @@ def dedupe_key(draft: SignalDraft, *, context: SourceContext) -> DedupeKey:
     )
 
 
-def refusal_key(raw: bytes) -> DedupeKey:
-    """Say by what a repetition of a message that was refused would be known: its bytes, for ten minutes."""
-    return DedupeKey(text=f"raw:{hashlib.sha256(raw).hexdigest()}", window_s=DUPLICATE_WINDOW_S)
-
-
 def _digest(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

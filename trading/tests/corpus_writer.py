@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from trading.sources import Torn, plain
-from trading.sources.ea_push import sign
-from trading.tests.samples import (
+from trading.rehearsal.messages import (
     BODIES,
     CLIENTS,
-    CORPUS,
     EMBED,
     ENCODINGS,
     MANUAL,
@@ -21,6 +18,9 @@ from trading.tests.samples import (
     TRADERS_POST,
     read,
 )
+from trading.rehearsal.samples import CORPUS
+from trading.sources import Torn, plain
+from trading.sources.ea_push import sign
 
 HANDMADE = """{
   "deployment_id": "FERRARI_001",

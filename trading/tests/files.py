@@ -11,7 +11,7 @@ from trading.files import disk
 from trading.ledger import ledger_of
 from trading.models import SourceFile
 from trading.models.sources import Source
-from trading.tests.samples import v8
+from trading.rehearsal.messages import v8
 from trading.tests.sources import make_source
 
 NAME = "mikrobot_4phase_signal.json"

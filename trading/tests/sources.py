@@ -12,7 +12,7 @@ from trading import sweep
 from trading.ledger import ledger_of
 from trading.models import RawSignal, Signal, SignalEvent, Source
 from trading.pipeline import Delivery
-from trading.tests.samples import CLIENTS
+from trading.rehearsal.messages import CLIENTS
 
 NOW = datetime(2025, 8, 4, 8, 28, 20, tzinfo=UTC)
 

@@ -9,23 +9,12 @@ from hypothesis import strategies as st
 from mikrobot_platform.kernel import registry
 from mikrobot_platform.kernel.decisions import Code, Refusal
 from mikrobot_platform.kernel.signals import SignalDraft
+from trading.rehearsal.cases import Spoilt
+from trading.rehearsal.fuzz import fuzz
+from trading.rehearsal.messages import BODIES, ENCODINGS, SIGNALS, code_of, context, dialect, read
+from trading.rehearsal.samples import Golden, golden, spoilt, torn
 from trading.sources import Dialect, Torn, dedupe_key, plain
 from trading.tests.corpus_writer import files
-from trading.tests.fuzz import fuzz
-from trading.tests.samples import (
-    BODIES,
-    ENCODINGS,
-    SIGNALS,
-    Golden,
-    Spoilt,
-    code_of,
-    context,
-    dialect,
-    golden,
-    read,
-    spoilt,
-    torn,
-)
 
 GOLDEN = golden()
 SPOILT = list(spoilt())

@@ -27,10 +27,11 @@ from mikrobot_platform.kernel.decisions import Code
 from mikrobot_platform.logs import mask
 from trading import connections, pipeline
 from trading.models import RawState, Source, SourceMinute, SourceSecret
+from trading.rehearsal.messages import CLIENTS
 from trading.services import reception, sources
 from trading.services.sources import Setup
+from trading.sources import ea_push
 from trading.sources.ea_push import WINDOW_S, sign
-from trading.tests.samples import CLIENTS
 from trading.tests.sources import events, make_source, push, rows
 
 
@@ -178,7 +179,7 @@ def test_nobody_learns_which_sources_there_are(cast: Team) -> None:
     assert len(trail(PLATFORM_ID, None)) == before + 2
     off = ea.send(1)
     assert (off.status_code, off.json()["code"]) == (403, Code.SOURCE_OFF)
-    with patch("trading.services.reception.verify", wraps=reception.verify) as asked:
+    with patch("trading.services.reception.verify", wraps=ea_push.verify) as asked:
         ea.post(body, to=uuid4())
     assert [len(call.kwargs["secrets"]) for call in asked.call_args_list] == [1], "a signature is computed all the same"
 
@@ -217,7 +218,7 @@ def test_an_id_that_means_something_else_now_is_refused_and_not_swallowed(cast: 
 
 def test_a_message_that_was_kept_is_acknowledged_whatever_happens_then(cast: Team) -> None:
     ea = made(cast)
-    with patch("trading.pipeline._read", side_effect=OperationalError):
+    with patch("trading.pipeline.read", side_effect=OperationalError):
         answer = ea.send(7)
     assert (answer.status_code, answer.json()) == (200, {"accepted": True, "duplicate": False, "ack": 7})
     assert [raw.state for raw in rows(ea.source)[0]] == [RawState.RECEIVED]

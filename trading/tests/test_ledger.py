@@ -35,12 +35,12 @@ from trading.models import (
     Signal,
     SignalState,
     Source,
-    SourceNonce,
     SourceStream,
 )
 from trading.pipeline import Delivery, ingest
+from trading.rehearsal.messages import read, v8
+from trading.rehearsal.samples import golden
 from trading.sources import DUPLICATE_WINDOW_S, plain
-from trading.tests.samples import golden, read, v8
 from trading.tests.sources import NOW, events, kinds, make_source, push, rest, rows, swept
 
 T = TypeVar("T")
@@ -131,7 +131,7 @@ def test_a_refusal_is_stored_and_named(source: Source, body: bytes, code: Code) 
 
 
 def test_a_fault_of_ours_quarantines_the_message_and_keeps_its_bytes(source: Source) -> None:
-    with patch("trading.pipeline.dedupe_key", side_effect=RuntimeError("secret text")):
+    with patch("trading.reading.dedupe_key", side_effect=RuntimeError("secret text")):
         outcome = ingest(source, rest(), now=NOW)
     assert (outcome.state, outcome.code) == (RawState.QUARANTINED, Code.QUARANTINED)
     assert "RuntimeError" in outcome.sentence
@@ -144,7 +144,7 @@ def test_a_fault_of_ours_quarantines_the_message_and_keeps_its_bytes(source: Sou
 
 
 def test_a_fault_of_the_database_leaves_the_message_to_the_sweep(source: Source) -> None:
-    with patch("trading.pipeline.dedupe_key", side_effect=OperationalError), pytest.raises(OperationalError):
+    with patch("trading.reading.dedupe_key", side_effect=OperationalError), pytest.raises(OperationalError):
         ingest(source, rest(), now=NOW)
     assert [raw.state for raw in rows(source)[0]] == [RawState.RECEIVED]
     swept(source, NOW + timedelta(seconds=1))
@@ -233,7 +233,7 @@ def test_death_at_any_step_loses_nothing_and_doubles_nothing(cast: Team, owner: 
     organization_id = PLATFORM_ID if owner == "the platform" else cast.house.pk
     live(make_source(organization_id))  # the platform's scope is noted in the trail once a day
     steps = live(make_source(organization_id))
-    assert steps > 15
+    assert steps > 12
     for step in range(1, steps + 1):
         source = make_source(organization_id)
         live(source, dies_at=step, is_after=is_after)
@@ -306,16 +306,28 @@ def test_a_stream_counts_what_is_missing_and_acts_on_nothing_twice(cast: Team) -
     assert [raw.code for raw in raws[-2:]] == [Code.SEQUENCE_PASSED, Code.SEQUENCE_PASSED]
 
 
-def test_a_nonce_is_used_once_and_forgotten_when_it_cannot_return(cast: Team, source: Source) -> None:
+def test_a_nonce_is_used_once_and_forgotten_when_it_cannot_return(source: Source) -> None:
     def use(now: Any = NOW) -> bool:
-        with tenant_scope(cast.house.pk), atomic():
-            return SourceNonce.is_first(source, "n" * 16, now=now, keep_s=600)
+        found = pipeline.receive(source, rest(id=uuid4().hex), now=now, nonce="n" * 16)
+        return isinstance(found, pipeline.Outcome)
 
     assert [use(), use()] == [True, False]
     swept(source, NOW + timedelta(seconds=600))
     assert not use()
     swept(source, NOW + timedelta(seconds=601))
     assert use()
+    assert len(rows(source)[1]) == 2
+
+
+def test_of_many_at_once_exactly_as_many_come_in_as_may(cast: Team) -> None:
+    source = make_source(cast.house.pk, per_minute=5)
+    found = at_once(12, lambda: pipeline.receive(source, rest(id=uuid4().hex), now=NOW, nonce=uuid4().hex))
+    assert sum(isinstance(one, pipeline.Outcome) for one in found) == 5
+    assert len(rows(source)[1]) == 5
+    same = make_source(cast.house.pk)
+    found = at_once(6, lambda: pipeline.receive(same, rest(id=uuid4().hex), now=NOW, nonce="one-for-all-of-them"))
+    assert sum(isinstance(one, pipeline.Outcome) for one in found) == 1
+    assert len(rows(same)[0]) == 1
 
 
 def test_a_clock_is_learnt_from_arrivals(cast: Team) -> None:
@@ -325,6 +337,7 @@ def test_a_clock_is_learnt_from_arrivals(cast: Team) -> None:
         body = v8(stamps=stamps).encode("utf-16-le")
         outcome = ingest(source, Delivery(body=body), now=NOW + timedelta(minutes=minute - 28))
         assert outcome.state is RawState.READ
+    swept(source, NOW + timedelta(minutes=4))  # a signal's clock is learnt when it is judged
     with tenant_scope(cast.house.pk), atomic():
         assert ClockArrival.objects.filter(source_id=source.pk).count() == 4
         assert Source.objects.get(pk=source.pk).clock_offset_s == 3 * 3_600

@@ -29,6 +29,7 @@ from mikrobot_platform.kernel.market import Price
 from mikrobot_platform.kernel.signals import SignalDraft
 from trading import facts, pipeline
 from trading.engine import stored
+from trading.engine.broker_clock import ClockReading
 from trading.engine.signal_facts import Quote, SignalFacts
 from trading.engine.validate import validate
 from trading.models import (
@@ -43,9 +44,9 @@ from trading.models import (
     Strategy,
 )
 from trading.pipeline import Delivery, ingest
+from trading.rehearsal.messages import v8
 from trading.sources import plain
 from trading.strategies.originals import ORIGINALS
-from trading.tests.samples import v8
 from trading.tests.sources import NOW, events, make_source, rest, rows
 
 
@@ -205,9 +206,9 @@ def test_the_stored_facts_give_the_same_decision_and_the_next_signal_waits(cast:
     source = make_source(cast.house.pk)
     load = facts.signal_facts
 
-    def with_market(signal: Signal, source: Source, listener: facts.Listener) -> SignalFacts:
+    def with_market(signal: Signal, clock: ClockReading, listener: facts.Listener) -> SignalFacts:
         quote = Quote(bid=Price(Decimal("1.0849")), ask=Price(Decimal("1.0851")), at=NOW)
-        loaded = load(signal, source, listener)
+        loaded = load(signal, clock, listener)
         return replace(loaded, is_tradable=True, quote=quote, pip_size=Decimal("0.0001"), position=None)
 
     with patch("trading.facts.signal_facts", with_market):

@@ -17,8 +17,8 @@ import pytest
 
 from mikrobot_platform.kernel.decisions import Refusal
 from mikrobot_platform.kernel.signals import SignalDraft
+from trading.rehearsal.messages import CLIENTS, ENCODINGS, SIGNALS, SOURCE, read
 from trading.sources.ea_push import Envelope, verify
-from trading.tests.samples import CLIENTS, ENCODINGS, SIGNALS, SOURCE, read
 
 COMPILER = shutil.which("g++") or shutil.which("clang++")
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler to run the MQL5 client's logic with")

@@ -25,7 +25,7 @@ from mikrobot_platform.kernel.signals import (
 from trading.engine.broker_clock import ClockReading
 from trading.engine.signal_facts import UNKNOWN, Opposite, Quote, SignalFacts, SignalRules
 from trading.engine.validate import ENTRY_CHECKS, EXIT_CHECKS, emitted_at, validate
-from trading.tests.samples import SIGNALS, read
+from trading.rehearsal.messages import SIGNALS, read
 
 SEEN = datetime(2025, 8, 4, 8, 28, 20, tzinfo=UTC)
 NOW = SEEN + timedelta(seconds=1)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 
-from mikrobot_platform.kernel.decisions import Code, Unreadable, unreadable
+from mikrobot_platform.kernel.decisions import Code, unreadable
 from mikrobot_platform.kernel.reading import Fields, answered
 from mikrobot_platform.kernel.signals import SignalDraft
-from mikrobot_platform.kernel.strict_json import Json, read_object
+from mikrobot_platform.kernel.strict_json import read_object
 from trading.sources import Dialect, SourceContext, text_of
 from trading.sources.tradingview import embeds, own, pine_connector, traders_post
 
@@ -53,15 +53,3 @@ class TradingView:
 
 
 DIALECT: Dialect = TradingView()
-
-
-def secret_in(raw: bytes, *, context: SourceContext) -> str:
-    """Return the secret that some senders put into the body, or an empty text; it is in no draft and in no evidence."""
-    try:
-        text = text_of(raw, context=context, dialect=NAME).strip(" \t\r\n")
-        if not text.startswith("{"):
-            return pine_connector.secret_in(text)
-        value: Json = read_object(text, limits=context.limits, allow_nan=True).get("secret")
-    except Unreadable:
-        return ""
-    return value if isinstance(value, str) else ""

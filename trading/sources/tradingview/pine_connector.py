@@ -82,15 +82,6 @@ def read(text: str, context: SourceContext) -> SignalDraft:
     )
 
 
-def secret_in(text: str) -> str:
-    """Return the secret= of a line, or an empty text."""
-    for part in text.split(",")[3:]:
-        name, _, value = part.partition("=")
-        if name.strip(" \t").lower() == "secret":
-            return value.strip(" \t").strip('"')
-    return ""
-
-
 def _params(parts: list[str]) -> dict[str, Json]:
     found: dict[str, Json] = {}
     for part in parts:

@@ -1,0 +1,88 @@
+"""What a message writes on its way in, each step as one statement.
+
+Every message passes here. What belongs together goes to the database in one piece, because a round trip and a run
+through the ORM each cost more than what is written. Names are put together from our own models; values never are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connections
+
+from mikrobot_platform.db import scope as scopes
+from trading.models import RawSignal, Signal
+
+
+def _columns(model: type[RawSignal] | type[Signal]) -> list[str]:
+    return [str(field.column) for field in model._meta.concrete_fields]
+
+
+def values_of(row: RawSignal | Signal) -> dict[str, Any]:
+    """Give the values of a row as the database takes them, by model and column."""
+    connection, name = connections[scopes.ENGINE], row._meta.model_name
+    return {
+        f"{name}_{field.column}": field.get_db_prep_save(getattr(row, field.attname), connection)
+        for field in row._meta.concrete_fields
+    }
+
+
+def _insert(model: type[RawSignal] | type[Signal], where: str) -> str:
+    columns = _columns(model)
+    values = ", ".join(f"%({model._meta.model_name}_{column})s" for column in columns)
+    return f"insert into {model._meta.db_table} ({', '.join(columns)}) select {values} {where} returning id"
+
+
+def _event(values: str, source: str) -> str:
+    return (
+        "insert into trading_signalevent (organization_id, raw_id, signal_id, kind, verdict, code, sentence, evidence,"
+        f" at) select {values} from {source}"
+    )
+
+
+_RECEIVED = _event(
+    "%(rawsignal_organization_id)s, id, null, 'received', '', '', '',"
+    " jsonb_build_object('bytes', %(rawsignal_size)s), %(at)s",
+    "kept",
+)
+KEEP = f"with kept as ({_insert(RawSignal, '')}) {_RECEIVED} returning id"
+ADMIT = f"""
+with let_in as (
+    insert into trading_sourceminute as m (organization_id, source_id, minute, accepted, refused)
+    values (%(rawsignal_organization_id)s, %(rawsignal_source_id)s, %(minute)s, 1, 0)
+    on conflict (organization_id, source_id, minute)
+    do update set accepted = m.accepted + 1 where m.accepted < %(per_minute)s returning 1
+), fresh as (
+    insert into trading_sourcenonce (organization_id, source_id, nonce, expires_at)
+    select %(rawsignal_organization_id)s, %(rawsignal_source_id)s, %(nonce)s, %(nonce_until)s from let_in
+    where %(nonce)s <> '' on conflict do nothing returning 1
+), kept as (
+    {_insert(RawSignal, "from let_in where %(nonce)s = '' or exists (select from fresh)")}
+), told as (
+    {_RECEIVED}
+)
+select exists (select from let_in), exists (select from kept)
+"""
+HOLD = "select pg_advisory_xact_lock(hashtextextended(%(hold)s, 0))"
+TWIN = (
+    "select id, draft::text from trading_signal"
+    " where organization_id = %(organization)s and source_id = %(source)s and dedupe_key = %(key)s"
+)
+TWIN_NEAR = " and received_at > %(after)s and received_at < %(before)s"
+_MOVED = (
+    "update trading_rawsignal set state = %(state)s, code = %(code)s, sentence = %(sentence)s, signal_id = %(signal)s"
+    " where organization_id = %(organization)s and id = %(raw)s and state = 'received' returning id"
+)
+_TOLD = (
+    _event("%(organization)s, id, %(signal)s, %(kind)s, '', %(code)s, %(sentence)s, %(evidence)s, %(at)s", "moved")
+    + " returning id"
+)
+MOVE_ON = f"with moved as ({_MOVED}) {_TOLD}"
+MOVE_ON_NEW = f"with moved as ({_MOVED}), made as ({_insert(Signal, 'from moved')}) {_TOLD}"
+
+
+def run(statement: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
+    with connections[scopes.ENGINE].cursor() as cursor:
+        cursor.execute(statement, values)
+        found: tuple[Any, ...] | None = cursor.fetchone()
+    return found
