@@ -97,6 +97,11 @@ PLANTS = {
         },
         says="trading.engine.settle -> trading.pipeline",
     ),
+    "the story opens a file": Plant(
+        contract="trading",
+        files={"trading/pipeline.py": "import trading.files.disk"},
+        says="trading.pipeline -> trading.files.disk",
+    ),
     "trading gets a module without a place": Plant(
         contract="trading", files={"trading/newcomer.py": ""}, says="trading.newcomer"
     ),

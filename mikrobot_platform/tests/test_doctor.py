@@ -22,11 +22,16 @@ from django.utils import timezone
 
 from accounts import data_keys
 from accounts.models import DataExport, Organization
+from accounts.models.audit import PLATFORM_ID
 from accounts.tenancy import atomic, tenant_scope
 from accounts.tests.people import make_organization
 from mikrobot_platform import heartbeats, stores
 from mikrobot_platform.doctor import Check, Finding, State, database, examine, fail, machine, ok, report, warn, work
 from mikrobot_platform.doctor.checks import CHECKS
+from trading.files import arrivals
+from trading.services import files
+from trading.tests.files import file_source
+from trading.tests.files import write as write_file
 
 
 @pytest.fixture
@@ -223,6 +228,26 @@ def test_workers_and_beat_are_judged_by_their_last_sign(monkeypatch: pytest.Monk
     assert work.beat().state is State.FAIL
     stores.redis_client().delete("mikrobot:heartbeat:signals")
     assert "no worker" in work.worker("signals").sentence
+
+
+def test_the_watcher_is_judged_where_there_are_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "overview", list)
+    assert work.watcher() == ok("no source reads a file")
+    monkeypatch.undo()
+    source = file_source(PLATFORM_ID)
+    stores.redis_client().delete("mikrobot:heartbeat:watcher")
+    assert "no watcher" in work.watcher().sentence
+    assert work.watcher().state is State.FAIL
+    heartbeats.write(heartbeats.WATCHER)
+    write_file(source, b"")
+    arrivals.look(source, now=timezone.now(), pause=lambda milliseconds: None)
+    found = work.watcher()
+    assert found.state is State.WARN
+    assert ": " in found.sentence
+    with monkeypatch.context() as patch:
+        now = time.time()
+        patch.setattr(time, "time", lambda: now + 21)
+        assert work.watcher().state is State.FAIL
 
 
 def test_work_that_stands_still_is_counted() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import selectors
 import shutil
@@ -28,7 +29,7 @@ from accounts.tests.people import Team, team
 from mikrobot_platform import heartbeats
 from mikrobot_platform.kernel.decisions import Code, Refusal
 from mikrobot_platform.stores import redis_client
-from trading.files import arrivals, disk, watched
+from trading.files import arrivals, disk
 from trading.files.arrivals import PAUSES_MS, Sight
 from trading.files.disk import Version
 from trading.files.events import Events, Told
@@ -526,12 +527,25 @@ def test_while_the_database_is_away_what_is_written_waits(cast: Team) -> None:
 
 def test_the_whole_watcher_gives_signs_of_life_and_ends_when_asked() -> None:
     redis_client().delete("mikrobot:heartbeat:watcher")
-    with watching(file_source(PLATFORM_ID)):
-        time.sleep(1)
+    source = file_source(PLATFORM_ID)
+    with watching(source):
+        until(lambda: is_known(source))
     assert heartbeats.read(heartbeats.WATCHER) is None, "one that watches some speaks for nobody"
     with watching() as process:
         until(lambda: heartbeats.read(heartbeats.WATCHER) is not None)
         found = heartbeats.read(heartbeats.WATCHER)
     assert found is not None
     assert found.pid == process.pid
-    assert watched.SILENCE_MS > 0
+
+
+def test_the_drill_counts_what_it_wrote_and_clears_up() -> None:
+    redis_client().delete("mikrobot:heartbeat:watcher")  # so that it starts one of its own
+    done = subprocess.run(
+        [sys.executable, "-m", "django", "drill", "watcher", "--signals", "40", "--per-second", "20", "--json"],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)["results"]
+    assert results["written"] == results["read"] + results["missed"] == 40
+    assert (results["wrong"], results["twice"], results["own_watcher"]) == (0, 0, 1)
+    assert not list(disk.home().glob("drill-*"))
