@@ -228,6 +228,8 @@ def _plain(value: object) -> Plain:
 def quoted(text: str) -> str:
     """Show foreign text safely: printable, without half characters, at most 200 characters."""
     short = text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 3] + "..."
+    if short.isprintable():  # nearly all text is; a receipt quotes dozens of figures
+        return str(short)  # plain, also when it came as a word of an enumeration
     return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in short)
 
 
