@@ -54,7 +54,9 @@ class Anchor(StrEnum):
     LAST_FRIDAY = "last Friday"
     BEFORE_THIRD_WEDNESDAY = "second business day before the third Wednesday"
     BEFORE_25TH = "third business day before the 25th of the month before"
+    BEFORE_15TH = "business day before the 15th"
     THIRD_LAST_DAY = "third last business day"
+    THIRD_LAST_DAY_BEFORE = "third last business day of the month before"
     SEVENTH_BEFORE_LAST_DAY = "seventh business day before the last business day"
     FIRST_NOTICE = "last business day of the month before"
 
@@ -108,6 +110,10 @@ def _anchor(anchor: Anchor, month: ContractMonth, holidays: Set[date]) -> date:
         case Anchor.BEFORE_25TH:
             # When the 25th is no business day, the count starts at the business day before it (NYMEX 200102.F).
             day = _back(_business_day_at_or_before(before.replace(day=25), holidays), 3, holidays)
+        case Anchor.BEFORE_15TH:
+            day = _back(first.replace(day=15), 1, holidays)
+        case Anchor.THIRD_LAST_DAY_BEFORE:
+            day = _back(_business_day_at_or_before(before, holidays), 2, holidays)
         case Anchor.THIRD_LAST_DAY:
             day = _back(_business_day_at_or_before(last, holidays), 2, holidays)
         case Anchor.SEVENTH_BEFORE_LAST_DAY:

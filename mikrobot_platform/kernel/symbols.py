@@ -16,8 +16,11 @@ from zoneinfo import ZoneInfo
 
 from mikrobot_platform.kernel.futures import NO_HOLIDAYS, ContractMonth, RollRule, contract_month
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 _NINJA = re.compile(r"(?P<root>\S+) (?P<month>\d\d-\d\d)")  # NQ 12-25
+
+
+def _nothing() -> Mapping[str, str]:
+    return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +51,8 @@ class SymbolMap:
     """The tables of one account. Names are compared as they are written, except for the source's suffixes."""
 
     codes: Set[str]  # our symbols that this account trades
-    aliases: Mapping[str, str] = _NOTHING  # what sources call it -> our symbol: GER40, DE40, DAX -> GER40
-    names: Mapping[str, str] = _NOTHING  # our symbol -> what the venue calls it, where the suffix alone does not say it
+    aliases: Mapping[str, str] = field(default_factory=_nothing)  # what sources call it -> our symbol: DAX -> GER40
+    names: Mapping[str, str] = field(default_factory=_nothing)  # our symbol -> the venue's, where no suffix says it
     suffix: str = ""  # what the venue hangs on every symbol: .m
     source_suffixes: tuple[str, ...] = ()  # what sources hang on theirs
     futures: Mapping[str, FutureListing] = field(default_factory=lambda: MappingProxyType({}))

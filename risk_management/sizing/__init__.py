@@ -101,7 +101,7 @@ def _with_figures(decision: Decision, request: SizingRequest) -> Decision:
 
 __all__ = [
     "HARD_CAP_PERCENT", "PRESET_PERCENT", "AccountState", "Basis", "Bound", "Cap", "ConfidenceScale", "Costs",
-    "FixedMoney", "FixedQuantity", "HalfKelly", "Mode", "MultiplierOfSource", "PercentOfBalance", "PercentOfEquity", "Preset",
-    "ProportionalToSource", "RangeGate", "Sizing", "SizingLimits", "SizingRequest", "SourceTrade",
-    "VolatilityTarget", "lot_of", "preset", "preview", "range_outside", "reward_too_small", "size",
+    "FixedMoney", "FixedQuantity", "HalfKelly", "Lot", "Mode", "MultiplierOfSource", "PercentOfBalance",
+    "PercentOfEquity", "Preset", "ProportionalToSource", "RangeGate", "Sizing", "SizingLimits", "SizingRequest",
+    "SourceTrade", "VolatilityTarget", "lot_of", "preset", "preview", "range_outside", "reward_too_small", "size",
 ]  # fmt: skip
