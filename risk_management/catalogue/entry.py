@@ -15,8 +15,8 @@ class Entry:
     source: str
 
 
-# Margin on retail contracts for difference, as a share of the notional value: ESMA Decision (EU) 2018/796, Annex I, which
-# the national authorities have kept.
+# Margin on retail contracts for difference, as a share of the notional value: ESMA Decision (EU) 2018/796, Annex I,
+# which the national authorities have kept.
 ESMA_MAJOR_FOREX = "0.0333"
 ESMA_OTHER_FOREX = "0.05"  # also gold and the major indices
 ESMA_COMMODITY = "0.10"  # also the other indices
