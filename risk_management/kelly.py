@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from mikrobot_platform.kernel.decisions import Code, Decision, Verdict, evidence
-from mikrobot_platform.kernel.money import Ratio, Rounding
+from mikrobot_platform.kernel.money import EXACT, Ratio, Rounding
 
 MIN_TRADES = 30  # below that, p is off by more than 0.09 one time in three
 LARGEST_FRACTION = Decimal("0.25")  # of the equity; the limits of the customer and of the platform are far below it
@@ -53,31 +53,27 @@ class Kelly:
 
 def trade_stats(results: Iterable[Decimal]) -> TradeStats:
     """Sum up settled results, in R."""
-    listed = list(results)
-    wins, losses = [r for r in listed if r > 0], [r for r in listed if r < 0]
-    return TradeStats(
-        wins=len(wins), losses=len(losses), won=sum(wins, Decimal(0)), lost=-sum(losses, Decimal(0))
-    )  # fmt: skip
+    wins = losses = 0
+    won = lost = Decimal(0)
+    for result in results:
+        if result > 0:
+            wins, won = wins + 1, EXACT.add(won, result)
+        elif result < 0:
+            losses, lost = losses + 1, EXACT.subtract(lost, result)
+    return TradeStats(wins=wins, losses=losses, won=won, lost=lost)
 
 
 def half_kelly(stats: TradeStats, *, cap: Decimal = LARGEST_FRACTION) -> Kelly | Decision:
     """Return half of Kelly's fraction, rounded down and capped; skip where trades are too few or show no edge."""
-    if stats.n < MIN_TRADES or not stats.losses:  # without a loss nobody knows how large one is
-        return Decision(
-            verdict=Verdict.SKIPPED,
-            code=Code.KELLY_TOO_FEW,
-            evidence=evidence(n=stats.n, needed=MIN_TRADES, wins=stats.wins, losses=stats.losses),
-        )
-    # p - (1 - p) / b  =  w/n - l/n x (lost / l) / (won / w)  =  w (won - lost) / (n won)
+    if stats.n < MIN_TRADES:
+        return _skipped(Code.KELLY_TOO_FEW, stats, needed=MIN_TRADES)
+    if not stats.losses:  # nobody knows how large one is
+        return _skipped(Code.KELLY_NO_LOSS, stats)
     if stats.won <= stats.lost:
-        return Decision(
-            verdict=Verdict.SKIPPED,
-            code=Code.KELLY_NO_EDGE,
-            evidence=evidence(
-                n=stats.n, wins=stats.wins, losses=stats.losses, won_r=stats.won, lost_r=stats.lost
-            ),
-        )  # fmt: skip
-    full = Ratio(stats.wins * (stats.won - stats.lost), stats.n * stats.won)
+        return _skipped(Code.KELLY_NO_EDGE, stats)
+    # p - (1 - p) / b  =  w/n - l/n x (lost / l) / (won / w)  =  w (won - lost) / (n won)
+    edge = EXACT.multiply(EXACT.subtract(stats.won, stats.lost), Decimal(stats.wins))
+    full = Ratio(edge, EXACT.multiply(stats.won, Decimal(stats.n)))
     half = full.by(_HALF).rounded(_UNIT, Rounding.DOWN)
     return Kelly(
         n=stats.n,
@@ -86,3 +82,8 @@ def half_kelly(stats: TradeStats, *, cap: Decimal = LARGEST_FRACTION) -> Kelly |
         fraction=min(half, cap),
         is_capped=half > cap,
     )
+
+
+def _skipped(code: Code, stats: TradeStats, **more: object) -> Decision:
+    figures = evidence(n=stats.n, wins=stats.wins, losses=stats.losses, won_r=stats.won, lost_r=stats.lost, **more)
+    return Decision(verdict=Verdict.SKIPPED, code=code, evidence=figures)

@@ -112,6 +112,7 @@ class Code(StrEnum):
     REWARD_LOW = "sizing.reward_low"
     CONFIDENCE_LOW = "sizing.confidence_low"
     KELLY_TOO_FEW = "sizing.not_enough_data"
+    KELLY_NO_LOSS = "sizing.no_loss_yet"
     KELLY_NO_EDGE = "sizing.no_edge"
 
 
@@ -194,6 +195,7 @@ SENTENCES: Mapping[Code, str] = MappingProxyType(
         Code.REWARD_LOW: "Skipped: the target is {reward} times as far as the stop; {minimum} is asked for.",
         Code.CONFIDENCE_LOW: "Skipped: a confidence of {confidence} is below {minimum}.",
         Code.KELLY_TOO_FEW: "Skipped: not enough data, {n} of {needed} settled trades.",
+        Code.KELLY_NO_LOSS: "Skipped: not enough data, none of {n} trades was lost yet.",
         Code.KELLY_NO_EDGE: "Skipped: the last {n} trades show no edge to bet on.",
     }
 )

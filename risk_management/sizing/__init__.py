@@ -85,7 +85,9 @@ def _offered(request: SizingRequest, given: Lot | None) -> tuple[Lot, list[Share
 def _below_minimum(share: Share, request: SizingRequest) -> Decision:
     spec = request.instrument
     unit = Decimal(1).scaleb(spec.lot_step.adjusted() - 2)  # two digits more than the venue takes, to see by how much
-    allowed = max(share.amount.over(share.per_lot).rounded(unit, Rounding.DOWN), Decimal(0))
+    allowed = share.amount.over(share.per_lot).rounded(unit, Rounding.DOWN)
+    if allowed <= 0:  # a debt of margin allows no more and no less than none
+        allowed = Decimal(0)
     return skipped(
         Code.BELOW_MINIMUM, allowed=allowed, minimum=spec.lot_min, unit=spec.unit, bound=WORDS[share.bound]
     )  # fmt: skip

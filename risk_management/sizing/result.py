@@ -64,7 +64,8 @@ class Sizing:
         per_lot = self.lot
         return figures_of(self.request) | {
             "quantity": self.quantity, "unit": _unit(self.request.instrument.unit, self.quantity),
-            "bound": WORDS[self.bound], "caps": [f"{cap.bound} {cap.quantity:f}" for cap in self.caps],
+            "bound": WORDS[self.bound], "binding": self.bound,
+            "caps": [f"{cap.bound} {cap.quantity:f}" for cap in self.caps],
             "percent": self.percent, "budget": self.budget_ratio.rounded(unit, Rounding.UP),
             "risk": taken(self.quantity, per_lot.loss).rounded(unit, Rounding.UP),
             "notional": taken(self.quantity, per_lot.notional).rounded(unit, Rounding.UP),
