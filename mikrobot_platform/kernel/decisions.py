@@ -123,6 +123,22 @@ class Code(StrEnum):
     PROGRAM_FORBIDS = "program.forbids"
     PROGRAM_SILENT = "program.silent"
     PROGRAM_ALLOWS = "program.allows"
+    # Sizing
+    RATE_MISSING = "money.rate_missing"
+    RATE_STALE = "money.rate_stale"
+    SIZED = "sizing.sized"
+    SIZING_FACT_MISSING = "sizing.fact_missing"
+    SIZING_STOP_MISSING = "sizing.stop_missing"
+    SIZING_STOP_SIDE = "sizing.stop_side"
+    SIZING_STOP_IN_SPREAD = "sizing.stop_in_spread"
+    SIZING_STOP_NEAR = "sizing.stop_near"
+    BELOW_MINIMUM = "sizing.below_minimum"
+    RANGE_OUTSIDE = "sizing.range_outside"
+    REWARD_LOW = "sizing.reward_low"
+    CONFIDENCE_LOW = "sizing.confidence_low"
+    KELLY_TOO_FEW = "sizing.not_enough_data"
+    KELLY_NO_LOSS = "sizing.no_loss_yet"
+    KELLY_NO_EDGE = "sizing.no_edge"
 
 
 # Refused as signals, but nothing is wrong: the sender is alive and says so.
@@ -213,6 +229,22 @@ SENTENCES: Mapping[Code, str] = MappingProxyType(
         Code.PROGRAM_FORBIDS: "Advice only: {program} forbids {axis}. {rule} (Verified {verified}, {source})",
         Code.PROGRAM_SILENT: "Advice only: {program} is not clear on {axis}. {rule} (Verified {verified}, {source})",
         Code.PROGRAM_ALLOWS: "Orders may be sent: {program} allows what they need.",
+        # Sizing
+        Code.RATE_MISSING: "Not traded: there is no rate from {source} to {target}.",
+        Code.RATE_STALE: "Not traded: the rate {pair} is {age_s} seconds old; {max_age_s} are allowed.",
+        Code.SIZED: "{quantity} {unit}, risk {risk} {currency} ({percent} %), bound by {bound}.",
+        Code.SIZING_FACT_MISSING: "Not traded: {fact} is not known.",
+        Code.SIZING_STOP_MISSING: "Not traded: without a stop nobody knows what could be lost.",
+        Code.SIZING_STOP_SIDE: "Not traded: the stop {stop} is on the wrong side of {entry} for a {side}.",
+        Code.SIZING_STOP_IN_SPREAD: "Not traded: the stop is {distance} away, inside the spread of {spread}.",
+        Code.SIZING_STOP_NEAR: "Not traded: the stop is {distance} away; the venue asks for {stops_level}.",
+        Code.BELOW_MINIMUM: "Skipped: {bound} allows {allowed} {unit}; the smallest order is {minimum}.",
+        Code.RANGE_OUTSIDE: "Skipped: the average range is {pips} pips; {minimum} to {maximum} are traded.",
+        Code.REWARD_LOW: "Skipped: the target is {reward} times as far as the stop; {minimum} is asked for.",
+        Code.CONFIDENCE_LOW: "Skipped: a confidence of {confidence} is below {minimum}.",
+        Code.KELLY_TOO_FEW: "Skipped: not enough data, {n} of {needed} settled trades.",
+        Code.KELLY_NO_LOSS: "Skipped: not enough data, none of {n} trades was lost yet.",
+        Code.KELLY_NO_EDGE: "Skipped: the last {n} trades show no edge to bet on.",
     }
 )
 
@@ -246,6 +278,8 @@ def _plain(value: object) -> Plain:
 def quoted(text: str) -> str:
     """Show foreign text safely: printable, without half characters, at most 200 characters."""
     short = text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 3] + "..."
+    if short.isprintable():  # nearly all text is; a receipt quotes dozens of figures
+        return str(short)  # plain, also when it came as a word of an enumeration
     return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in short)
 
 
