@@ -104,7 +104,7 @@ def test_other_bytes_of_the_same_moment_and_size_are_a_new_version(source: Sourc
 
 def test_bytes_are_kept_before_they_are_read(source: Source) -> None:
     write(source, signal(1))
-    with patch("trading.pipeline.dedupe_key", side_effect=OperationalError), pytest.raises(OperationalError):
+    with patch("trading.reading.dedupe_key", side_effect=OperationalError), pytest.raises(OperationalError):
         look(source, now=NOW)
     assert [bytes(raw.body) for raw in rows(source)[0]] == [signal(1)]
     assert look(source, now=NOW) is None  # it is kept, the sweep reads it

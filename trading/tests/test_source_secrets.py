@@ -65,7 +65,7 @@ def test_an_operator_makes_a_source_of_the_platform_and_exchanges_its_secret() -
     assert [Sender(source=source, secret=each).send(2).status_code for each in (made["secret"], fresh)] == [200, 200]
     alerts = shown("add", f"{name} alerts", "--kind=tradingview", "--network=127.0.0.1")
     address = "/hooks/" + alerts["address"].rsplit("/hooks/", 1)[1]
-    answer = Client().post(address, {"action": "buy", "symbol": "MNQ1!"}, content_type="application/json")
+    answer = Client().post(address, {"action": "buy", "symbol": "PLATFORM1!"}, content_type="application/json")
     assert answer.status_code == 200
     for wrong in (("add", name), ("add", "x", "--network=nowhere"), ("exchange", str(uuid4()))):
         with pytest.raises(CommandError):
