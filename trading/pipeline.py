@@ -96,7 +96,7 @@ def receive(source: Source, delivery: Delivery, *, now: datetime, nonce: str = "
     if problem is not None:
         return refusal(problem)
     try:
-        outcome = _understand(raw, now=now, source=source)
+        outcome = read_kept(raw, now=now, source=source)
     except NOT_ITS_FAULT:
         log.warning("a message was kept and could not be read yet", exc_info=True)
         outcome = Outcome(raw_id=raw.pk, state=RawState.RECEIVED, signal_id=None, code="", sentence="")
@@ -139,11 +139,11 @@ def understand(organization_id: UUID, raw_id: UUID, *, now: datetime) -> Outcome
     """Read a message that was kept; an exception that nobody expected puts it into quarantine, with an alarm."""
     with ledger_of(organization_id):
         raw: RawSignal = RawSignal.objects.get(pk=raw_id)
-    return _understand(raw, now=now)
+    return read_kept(raw, now=now)
 
 
-def _understand(raw: RawSignal, *, now: datetime, source: Source | None = None) -> Outcome:
-    """Read a message in one transaction; whoever finds it read already answers with what came of it."""
+def read_kept(raw: RawSignal, *, now: datetime, source: Source | None = None) -> Outcome:
+    """Read a message that its caller holds; whoever finds it read already answers with what came of it."""
     if raw.state != RawState.RECEIVED:
         return _outcome(raw)
     try:

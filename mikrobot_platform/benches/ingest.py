@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 from django.conf import settings
 from django.utils import timezone
 
@@ -33,7 +34,7 @@ from trading import connections as secrets
 from trading.files import disk
 from trading.files.arrivals import KIND, look
 from trading.ledger import ledger_of
-from trading.models import Signal, Source, SourceSecret
+from trading.models import Source, SourceSecret
 from trading.sources.ea_push import PROTOCOL, sign
 
 NAME = "ingest"
@@ -109,11 +110,13 @@ def _files(organization_id: UUID, count: int, polls: int) -> tuple[list[float], 
 def _timed(source: Source, number: int) -> float:
     path = disk.home() / source.path
     body = message(number).encode("utf-16-le")
-    with path.open("wb", buffering=0) as file:
-        file.write(body)
-    began = time.perf_counter()
-    _await(lambda: _count(source) > number)
-    took = (time.perf_counter() - began) * 1000
+    with _counting(source) as count:
+        before = count()
+        with path.open("wb", buffering=0) as file:
+            file.write(body)
+        began = time.perf_counter()
+        _await(lambda: count() > before)
+        took = (time.perf_counter() - began) * 1000
     time.sleep(0.05)
     return took
 
@@ -146,9 +149,27 @@ def _switch(source: Source, *, is_on: bool) -> None:
         Source.objects.filter(pk=source.pk).update(is_enabled=is_on)
 
 
-def _count(source: Source) -> int:
-    with ledger_of(source.organization_id):
-        return Signal.objects.filter(organization_id=source.organization_id, source_id=source.pk).count()
+@contextmanager
+def _counting(source: Source) -> Iterator[Callable[[], int]]:
+    """Count the signals that others can see, in one short message each time: who asks must not slow who is asked."""
+    values = settings.DATABASES["engine"]
+    with psycopg.connect(
+        dbname=values["NAME"], user=values["USER"], password=values["PASSWORD"], host=values["HOST"],
+        port=values["PORT"] or None, autocommit=True, cursor_factory=psycopg.ClientCursor,
+    ) as connection:  # fmt: skip
+
+        def count() -> int:
+            cursor = connection.execute(
+                "begin; select set_config('app.organization_id', %s, true);"
+                " select count(*) from trading_signal where organization_id = %s and source_id = %s; commit",
+                [str(source.organization_id), source.organization_id, source.pk],
+            )
+            cursor.nextset()
+            cursor.nextset()
+            found = cursor.fetchone()
+            return int(found[0]) if found else 0
+
+        yield count
 
 
 def _await(is_done: Callable[[], bool]) -> None:
@@ -156,7 +177,7 @@ def _await(is_done: Callable[[], bool]) -> None:
     while not is_done():
         if time.monotonic() > deadline:
             raise RuntimeError("a signal of the bench did not arrive")
-        time.sleep(0.001)
+        time.sleep(0.002)
 
 
 # --- The network ------------------------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import cast
-from uuid import UUID
 
 import redis
 
@@ -28,7 +27,7 @@ from mikrobot_platform import heartbeats
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.kernel import registry, trace
 from mikrobot_platform.kernel.decisions import Code, Refusal, evidence, refusal
-from trading import pipeline
+from trading import ledger, pipeline
 from trading.files import answers, disk
 from trading.files.disk import Version
 from trading.ledger import ledger_of, note
@@ -112,10 +111,10 @@ def stands_over(before: Version | Refusal, after: Version | Refusal) -> bool:
 
 def receive(source: Source, sight: Sight, *, now: datetime) -> Outcome | None:
     """Bring what was seen to the ledger; None: it was there already, or there was nothing."""
-    raw_id = keep(source, sight)
+    raw = keep(source, sight)
     outcome = None
-    if raw_id is not None:
-        outcome = pipeline.understand(source.organization_id, raw_id, now=now)
+    if raw is not None:
+        outcome = pipeline.read_kept(raw, source=source, now=now)
         if outcome.state is RawState.READ:
             pipeline.wake()
     if source.answers:
@@ -123,8 +122,8 @@ def receive(source: Source, sight: Sight, *, now: datetime) -> Outcome | None:
     return outcome
 
 
-def keep(source: Source, sight: Sight) -> UUID | None:
-    """Commit a version's bytes and what is known of the file; the id of the message, None when there is no new one."""
+def keep(source: Source, sight: Sight) -> RawSignal | None:
+    """Commit a version's bytes and what is known of the file; the message, None when there is no new one."""
     with ledger_of(source.organization_id):
         if not Source.objects.filter(pk=source.pk, is_enabled=True, path=source.path).exists():
             return None  # it was switched off or taken away since it was looked for
@@ -138,7 +137,7 @@ def keep(source: Source, sight: Sight) -> UUID | None:
         _describe(row, source, sight, raw, is_new=is_new, missed=missed)
         if missed and raw is not None:
             note(raw, EventKind.GAP, at=sight.at, evidence=evidence(missing=missed))
-        return raw.pk if is_new and raw is not None else None
+        return raw if is_new else None
 
 
 def _message_of(source: Source, version: Version) -> RawSignal | None:
@@ -163,8 +162,7 @@ def _store(source: Source, version: Version, at: datetime) -> RawSignal:
         received_at=at,
         trace_id=trace.trace_id.get(),
     )
-    raw.save(force_insert=True)
-    note(raw, EventKind.RECEIVED, at=at, evidence={"bytes": raw.size})
+    ledger.keep(raw, at=at)
     return raw
 
 
