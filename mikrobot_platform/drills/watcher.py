@@ -109,9 +109,12 @@ def watching(source: Source) -> Iterator[bool]:
 
 
 def _write(file: Path, signals: int, per_second: int) -> list[bytes]:
-    """Truncate and write in two parts, by the clock, with and without a mark as terminals differ."""
+    """Truncate and write in two parts, with and without a mark as terminals differ; never faster than PER_SECOND.
+
+    After a standstill of the machine nothing is made up for: no EA does, and a burst would be another drill.
+    """
     written = []
-    began = time.monotonic()
+    due = time.monotonic()
     for number in range(signals):
         body = (b"\xff\xfe" if number % 2 else b"") + message(number).encode("utf-16-le")
         with file.open("wb", buffering=0) as opened:
@@ -120,7 +123,8 @@ def _write(file: Path, signals: int, per_second: int) -> list[bytes]:
         written.append(body)
         if number % (per_second * 10) == 0:
             say(f"written {len(written):6d}")
-        time.sleep(max(0.0, began + (number + 1) / per_second - time.monotonic()))
+        due = max(due + 1 / per_second, time.monotonic())
+        time.sleep(max(0.0, due - time.monotonic()))
     return written
 
 

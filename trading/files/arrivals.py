@@ -115,7 +115,9 @@ def receive(source: Source, sight: Sight, *, now: datetime) -> Outcome | None:
 def keep(source: Source, sight: Sight) -> RawSignal | None:
     """Commit a version's bytes and what is known of the file; the message, None when there is no new one."""
     with ledger_of(source.organization_id):
-        if not Source.objects.filter(pk=source.pk, is_enabled=True, path=source.path).exists():
+        # Held, so that nobody takes it away while what it sent is being stored.
+        mine = Source.objects.select_for_update(no_key=True)
+        if mine.filter(pk=source.pk, is_enabled=True, path=source.path).first() is None:
             return None  # it was switched off or taken away since it was looked for
         row = SourceFile.held(source)
         version = sight.found if isinstance(sight.found, Version) and sight.found.size else None

@@ -16,6 +16,7 @@ from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
@@ -130,6 +131,27 @@ def test_what_was_switched_off_or_taken_away_meanwhile_is_left_alone(source: Sou
     with ledger_of(source.organization_id):
         Source.objects.filter(pk=source.pk).delete()
     assert look(source, now=NOW) is None
+    assert rows(source) == ([], [])
+
+
+def test_what_is_taken_away_at_this_moment_is_waited_for(source: Source, admin_url: str) -> None:
+    write(source, signal(1))
+
+    def work() -> object:
+        try:
+            return look(source, now=NOW)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(admin_url, autocommit=True) as watching:
+        with ledger_of(source.organization_id):
+            Source.objects.filter(pk=source.pk).delete()
+            outcome = pool.submit(work)
+            waiting = "select count(*) from pg_locks where not granted"
+            while not outcome.done() and watching.execute(waiting).fetchone() == (0,):
+                pass
+            assert not outcome.done()
+        assert outcome.result() is None
     assert rows(source) == ([], [])
 
 
