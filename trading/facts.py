@@ -7,7 +7,7 @@ open positions are not kept yet, so a signal that opens something is refused by 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from mikrobot_platform.kernel.decisions import Code
@@ -53,24 +53,34 @@ def signal_facts(signal: Signal, known: ClockReading, listener: Listener) -> Sig
 
 
 def _last_signal_at(signal: Signal, listener: Listener) -> datetime | None:
-    """Say when this listener last took an entry for the symbol, counted from its arrival."""
+    """Say when this listener last took an entry for the symbol, counted from its arrival.
+
+    Only as far back as its pause goes: what came before decides nothing, and there may be a great deal of it.
+    """
+    since = signal.received_at - timedelta(seconds=listener.rules.cooldown_s)
     taken = SignalEvent.objects.filter(
-        organization_id=signal.organization_id, kind=EventKind.JUDGED, code=Code.VALID, strategy_id=listener.strategy_id
+        organization_id=signal.organization_id,
+        strategy_id=listener.strategy_id,
+        kind=EventKind.JUDGED,
+        code=Code.VALID,
+        at__gt=since,  # it was judged after it came
     )
     earlier = Signal.objects.filter(
-        organization_id=signal.organization_id, symbol=signal.symbol, action__in=_ENTRIES
+        organization_id=signal.organization_id,
+        pk__in=taken.values("signal_id"),
+        symbol=signal.symbol,
+        received_at__gt=since,
+        action__in=_ENTRIES,
     ).exclude(pk=signal.pk)
-    last = (
-        earlier.filter(pk__in=taken.values("signal_id")).order_by("-received_at").values_list("received_at", flat=True)
-    ).first()
+    last = earlier.order_by("-received_at").values_list("received_at", flat=True).first()
     return last if last is None or isinstance(last, datetime) else None
 
 
 def clock(source: Source) -> ClockReading:
     """Read a source's clock off its latest arrivals and what is believed of it."""
     arrivals = [
-        Arrival(stamp=ClockStamp(row.stamp_s, row.resolution_s), at=row.at)
-        for row in ClockArrival.recent(source.pk, broker_clock.RECENT)
+        Arrival(stamp=ClockStamp(stamp_s, resolution_s), at=at)
+        for stamp_s, resolution_s, at in ClockArrival.recent(source.pk, broker_clock.RECENT)
     ]
     declared = DeclaredClock(zone=source.clock_zone, shift_s=source.clock_shift_s) if source.clock_zone else None
     return broker_clock.learn(arrivals, believed_s=source.clock_offset_s, declared=declared)
