@@ -192,8 +192,10 @@ def _judge(signal: Signal, now: datetime) -> None:
     # Two signals for one symbol at once: the second sees that the first was taken.
     hold(signal.organization_id, "judge", signal.symbol)
     judgements = []
-    for listener in facts.listeners(draft):
-        known = facts.signal_facts(signal, clock, listener)
+    judges = facts.listeners(draft)
+    taken = facts.taken_lately(signal, judges)
+    for listener in judges:
+        known = facts.signal_facts(signal, clock, taken, listener)
         decision = judge(draft, known, listener.rules, now=now)
         judgements.append(Judgement(decision=decision, facts=known, strategy_id=listener.strategy_id))
     note_judgements(signal, judgements, at=now)

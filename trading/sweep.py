@@ -39,8 +39,6 @@ def sweep(*, now: datetime, grace: timedelta = GRACE, batch: int = BATCH, among:
     _take_mark_away()
     with system_scope(SCOPE):
         messages = list(_waiting(RawSignal, RawState.RECEIVED, among, before=now - grace)[:batch])
-        _of(SourceNonce, among).filter(expires_at__lt=now).delete()
-        _of(SourceMinute, among).filter(minute__lt=minute_of(now - MINUTES_KEPT)).delete()
     for organization_id, raw_id in messages:
         _read_again(organization_id, raw_id, now)
     with system_scope(SCOPE):
@@ -49,6 +47,13 @@ def sweep(*, now: datetime, grace: timedelta = GRACE, batch: int = BATCH, among:
     for organization_id, signal_id, received_at in signals:
         _judge(organization_id, signal_id, now, is_late=received_at <= now - grace)
     return len(messages) + len(signals)
+
+
+def forget(*, now: datetime, among: Collection[UUID] | None = None) -> None:
+    """Delete the nonces that cannot come back, and the counts of minutes long past."""
+    with system_scope(SCOPE):
+        _of(SourceNonce, among).filter(expires_at__lt=now).delete()
+        _of(SourceMinute, among).filter(minute__lt=minute_of(now - MINUTES_KEPT)).delete()
 
 
 def _of(model: type[TenantRow], among: Collection[UUID] | None) -> QuerySet[Any]:
