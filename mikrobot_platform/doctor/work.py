@@ -79,7 +79,7 @@ def watcher() -> Finding:
     if found is None:
         return fail("no watcher has shown itself yet, or for a day", remedy)
     age = found.age_s(time.time())
-    missed = sum(line.file.missed for line in lines if line.file)
+    missed = sum(line.missed for line in lines)
     sentence = f"last seen {age:.0f} s ago on {found.host} (process {found.pid}); {len(lines)} files, {missed} missed"
     if age > heartbeats.WATCHER_PATIENCE_S:
         return fail(sentence, remedy)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -28,8 +28,9 @@ from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.kernel import registry, trace
 from mikrobot_platform.kernel.decisions import Code, Refusal, evidence, refusal
 from trading import ledger, pipeline
-from trading.files import answers, disk
+from trading.files import answers, counting, disk
 from trading.files.disk import Version
+from trading.files.sights import Sight
 from trading.ledger import ledger_of, note
 from trading.models import EventKind, RawSignal, RawState, ReadBy, Source, SourceFile
 from trading.pipeline import Outcome
@@ -42,17 +43,6 @@ KIND = "ea_file"
 # After a torn read: an EA on this machine is done within a millisecond, one on a share within some ten.
 PAUSES_MS = (2, 4, 8, 16, 32, 64)
 STATE_EVERY = timedelta(seconds=15)  # how old what is known of a file may become while nothing changes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """What one look found, and what is known of what nobody saw."""
-
-    found: Version | Refusal
-    at: datetime
-    how: ReadBy
-    missed: int = 0  # by counting what events announced
-    is_over_torn: bool = False  # the version stands where a torn text was that it does not continue
 
 
 def sources() -> list[Source]:
@@ -130,13 +120,16 @@ def keep(source: Source, sight: Sight) -> RawSignal | None:
         row = SourceFile.held(source)
         version = sight.found if isinstance(sight.found, Version) and sight.found.size else None
         raw = None if version is None else _message_of(source, version)
-        missed, is_new = sight.missed, False
+        is_new, is_loss, before = version is not None and raw is None, False, _state(row)
         if version is not None and raw is None:
-            missed += _is_loss(row, source, sight, version)
-            raw, is_new = _store(source, version, sight.at), True
-        _describe(row, source, sight, raw, is_new=is_new, missed=missed)
-        if missed and raw is not None:
-            note(raw, EventKind.GAP, at=sight.at, evidence=evidence(missing=missed))
+            is_loss = _is_loss(row, source, sight, version)
+            raw = _store(source, version, sight.at)
+        is_whole = version is not None and torn(source, version) is None
+        missing = is_loss + counting.count(row, sight, raw, is_new=is_new, is_whole=is_whole)
+        row.missed += is_loss
+        _describe(row, source, sight, raw, before)
+        if missing and raw is not None:
+            note(raw, EventKind.GAP, at=sight.at, evidence=evidence(missing=missing))
         return raw if is_new else None
 
 
@@ -178,12 +171,8 @@ def _is_loss(row: SourceFile, source: Source, sight: Sight, version: Version) ->
     return torn(source, before) is not None and not version.continues(before)
 
 
-def _describe(
-    row: SourceFile, source: Source, sight: Sight, raw: RawSignal | None, *, is_new: bool, missed: int
-) -> None:
+def _describe(row: SourceFile, source: Source, sight: Sight, raw: RawSignal | None, before: tuple[object, ...]) -> None:
     """Write down how the file stands, unless somebody has looked later; not more often than somebody would notice."""
-    before = _state(row)
-    row.missed += missed
     if row.looked_at is None or row.looked_at <= sight.at:
         problem = _problem(source, sight.found)
         if problem is not None or row.code != Code.FILE_ANSWER_UNWRITTEN:
@@ -193,8 +182,6 @@ def _describe(
                 row.kept_at = sight.at
             row.raw_id, row.sha256 = raw.pk, sight.found.sha256
             row.changed_ns, row.size = sight.found.changed_ns, sight.found.size
-        if is_new or sight.how == ReadBy.EVENTS:
-            row.read_by = sight.how
     if _state(row) == before and row.looked_at is not None and sight.at - row.looked_at < STATE_EVERY:
         return
     row.looked_at = max(row.looked_at or sight.at, sight.at)
@@ -204,7 +191,7 @@ def _describe(
 
 
 def _state(row: SourceFile) -> tuple[object, ...]:
-    return row.raw_id, row.missed, row.read_by, row.code, row.sentence
+    return row.raw_id, row.missed, row.kept_aside, row.brought_ns, row.read_by, row.code, row.sentence
 
 
 def _problem(source: Source, found: Version | Refusal) -> Refusal | None:

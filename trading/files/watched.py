@@ -13,9 +13,10 @@ from datetime import datetime
 
 from mikrobot_platform.kernel.decisions import Refusal
 from trading.files import disk
-from trading.files.arrivals import PAUSES_MS, Sight, may_heal, stands_over
+from trading.files.arrivals import PAUSES_MS, may_heal, stands_over
 from trading.files.disk import Version
 from trading.files.events import Told
+from trading.files.sights import Sight
 from trading.models import ReadBy, Source
 
 SILENCE_MS = 2_000  # a version that no event announced within this time: events do not come from here
@@ -138,8 +139,10 @@ class Watched:
     def _end(self, found: Version | Refusal, now: datetime, *, is_new: bool, missed: int = 0) -> None:
         """Stop trying; hand on what there is to say."""
         if is_new or missed:
-            is_over_torn = self._is_over_torn
-            sight = Sight(found=found, at=now, how=self._how, missed=missed, is_over_torn=is_over_torn)
+            sight = Sight(
+                found=found, at=now, how=self._how, missed=missed,
+                is_first=self._last is None, is_over_torn=self._is_over_torn,
+            )  # fmt: skip
             self._hand_on(self.source, sight)
         self._last, self._broken, self._tries, self._is_over_torn = found, None, 0, False
 

@@ -28,9 +28,9 @@ from mikrobot_platform import heartbeats
 from mikrobot_platform.kernel import trace
 from trading import pipeline
 from trading.files import arrivals, disk
-from trading.files.arrivals import Sight
 from trading.files.disk import Version
 from trading.files.events import Events, Told
+from trading.files.sights import Sight
 from trading.files.watched import Watched
 from trading.models import Source
 

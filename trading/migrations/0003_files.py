@@ -72,6 +72,8 @@ class Migration(migrations.Migration):
                 ("sha256", models.BinaryField(max_length=32, null=True)),
                 ("kept_at", models.DateTimeField(null=True)),
                 ("missed", models.BigIntegerField(default=0)),
+                ("kept_aside", models.JSONField(default=list)),
+                ("brought_ns", models.BigIntegerField(null=True)),
                 (
                     "read_by",
                     models.CharField(

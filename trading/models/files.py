@@ -28,7 +28,9 @@ class SourceFile(LedgerRow):
     size = models.BigIntegerField(null=True)
     sha256 = models.BinaryField(max_length=32, null=True)
     kept_at = models.DateTimeField(null=True)
-    missed = models.BigIntegerField(default=0)  # overwrites that were there and that nobody read
+    missed = models.BigIntegerField(default=0)  # overwrites that were there and that nobody read (counting.py)
+    kept_aside = models.JSONField(default=list)  # versions of which it is not known yet whether that number has them
+    brought_ns = models.BigIntegerField(null=True)  # the latest version that came by events
     read_by = models.CharField(max_length=6, choices=ReadBy.choices, default=ReadBy.POLL)
     seen_at = models.DateTimeField(null=True)  # last, with something in it or nothing
     looked_at = models.DateTimeField(null=True)  # last, whether it was there or not

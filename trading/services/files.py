@@ -38,6 +38,10 @@ class FileLine:
     source: Source
     file: SourceFile | None
 
+    @property
+    def missed(self) -> int:
+        return max(0, self.file.missed) if self.file else 0
+
 
 def add(
     name: str, path: str, *, organization_id: UUID, zone: str = "", shift_s: int = 0, answers: bool = False

@@ -27,7 +27,8 @@ from accounts.tenancy import atomic, tenant_scope
 from accounts.tests.people import Team, team
 from mikrobot_platform.kernel.decisions import Code, Refusal
 from trading.files import answers, arrivals, disk
-from trading.files.arrivals import PAUSES_MS, Sight, look, poll
+from trading.files.arrivals import PAUSES_MS, look, poll
+from trading.files.sights import Sight
 from trading.ledger import ledger_of
 from trading.models import EventKind, RawState, ReadBy, Signal, SignalState, Source, SourceFile
 from trading.pipeline import MAX_KEPT
@@ -246,7 +247,54 @@ def test_where_events_are_counted_looking_counts_nothing(source: Source) -> None
     look(source, now=NOW, how=ReadBy.EVENTS)
     write(source, signal(2, symbol="USDJPY")[:701])
     look(source, now=NOW, pause=Meanwhile(lambda: write(source, signal(3))))
+    look(source, now=NOW, how=ReadBy.EVENTS)
     assert state(source).missed == 0
+
+
+@pytest.mark.parametrize("is_counted_first", [False, True])
+def test_what_the_watcher_missed_and_the_poll_has_kept_was_not_missed(source: Source, is_counted_first: bool) -> None:
+    write(source, signal(1))
+    look(source, now=NOW, how=ReadBy.EVENTS)
+    write(source, signal(2))
+    seen = arrivals.see(source, now=NOW, how=ReadBy.POLL, pause=never)
+    touch(source)
+    write(source, signal(3))
+    touch(source, 10_000_000)
+    last = Sight(found=disk.read(source.path), at=NOW, how=ReadBy.EVENTS, missed=1)
+    sights = [last, seen] if is_counted_first else [seen, last]
+    for sight in sights:
+        arrivals.receive(source, sight, now=NOW)
+    look(source, now=NOW + timedelta(minutes=1))
+    assert state(source).missed == 0
+    assert len(rows(source)[1]) == 3
+
+
+def test_what_the_poll_has_kept_before_the_watcher_brings_it_counts_once(source: Source) -> None:
+    write(source, signal(1))
+    look(source, now=NOW, how=ReadBy.EVENTS)
+    write(source, signal(2))
+    look(source, now=NOW)
+    look(source, now=NOW, how=ReadBy.EVENTS)
+    assert (state(source).missed, state(source).kept_aside) == (0, [])
+    last = Sight(found=disk.read(source.path), at=NOW, how=ReadBy.EVENTS, missed=1)
+    arrivals.receive(source, last, now=NOW)
+    assert state(source).missed == 1
+
+
+@pytest.mark.parametrize("end", ["nobody", "another"])
+def test_when_the_watcher_is_gone_nothing_of_what_the_poll_keeps_is_taken_for_missed(source: Source, end: str) -> None:
+    write(source, signal(1))
+    look(source, now=NOW, how=ReadBy.EVENTS)
+    for number in (2, 3):
+        write(source, signal(number))
+        look(source, now=NOW + timedelta(seconds=5 * number))
+    if end == "nobody":
+        look(source, now=NOW + timedelta(seconds=40))
+        assert state(source).read_by == ReadBy.POLL
+    else:
+        first = Sight(found=disk.read(source.path), at=NOW + timedelta(seconds=20), how=ReadBy.POLL, is_first=True)
+        arrivals.receive(source, first, now=NOW)
+    assert (state(source).missed, state(source).kept_aside) == (0, [])
 
 
 def test_what_was_missed_is_counted_also_where_nothing_is_new(source: Source) -> None:

@@ -74,7 +74,7 @@ def _text(line: FileLine) -> str:
     source, file = line.source, line.file
     owner = "the platform" if source.is_of_platform else str(source.organization_id)
     state = "switched off" if not source.is_enabled else "not looked at yet" if file is None else file.sentence or "ok"
-    missed = f"{file.missed} missed" if file else ""
+    missed = f"{line.missed} missed" if file else ""
     return _ascii(f"{source.pk}  {source.name:<24} {owner:<36} {source.path:<40} {missed:<12} {state}").rstrip()
 
 
@@ -89,7 +89,7 @@ def _line(line: FileLine) -> dict[str, object]:
         "answers": source.answers,
         "file": file
         and {
-            "missed": file.missed,
+            "missed": line.missed,
             "read_by": file.read_by,
             "bytes": file.size,
             "kept_at": file.kept_at and file.kept_at.isoformat(),
