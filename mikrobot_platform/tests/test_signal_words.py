@@ -36,6 +36,11 @@ def test_words_for_a_sell(word: str) -> None:
     assert market.side_of(word) is Side.SELL
 
 
+def test_a_word_of_ours_is_plain_text_in_evidence() -> None:
+    """A receipt is hashed and stored as it stands: no member of an enumeration may be left in it."""
+    assert type(evidence(side=Side.BUY)["side"]) is str
+
+
 @pytest.mark.parametrize("word", ["", "up", "buyy", "b", "exit", "b\u0443y"])
 def test_words_that_nobody_uses(word: str) -> None:
     assert market.side_of(word) is None
@@ -176,7 +181,7 @@ def test_every_code_has_a_sentence_and_a_stable_shape() -> None:
     assert set(Code) >= NOTICES
     for code in Code:
         group, _, name = code.value.partition(".")
-        assert group in {"input", "dialect", "field", "sender", "signal"}
+        assert group in {"input", "dialect", "field", "sender", "signal", "money", "sizing"}
         assert name.replace("_", "").isalpha()
         assert SENTENCES[code][0].isupper()
 
