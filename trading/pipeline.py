@@ -168,11 +168,17 @@ def _outcome(raw: RawSignal) -> Outcome:
 
 
 # --- validate ---------------------------------------------------------------------------------------------------------
-def validate(organization_id: UUID, signal_id: UUID, *, now: datetime) -> SignalState:
-    """Judge a signal for everybody who listens to it; each decision is an event, and one that takes it is enough."""
+def validate(organization_id: UUID, signal_id: UUID, *, now: datetime, waits: bool = True) -> SignalState:
+    """Judge a signal for everybody who listens to it; each decision is an event, and one that takes it is enough.
+
+    Whoever finds somebody else at it waits, or with `waits` False leaves it to them: it is waiting then.
+    """
     try:
         with ledger_of(organization_id):
-            signal = Signal.locked(signal_id)
+            free = Signal.objects.select_for_update(skip_locked=not waits).filter(pk=signal_id).first()
+            if free is None and Signal.objects.filter(pk=signal_id).exists():
+                return SignalState.WAITING
+            signal: Signal = free or Signal.objects.get(pk=signal_id)
             if signal.state == SignalState.WAITING:
                 _judge(signal, now)
             return SignalState(signal.state)
