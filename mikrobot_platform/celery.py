@@ -48,6 +48,7 @@ TIMETABLE: dict[str, float] = {
     "accounts.relay_outbox": 5.0,
     "trading.poll_files": 5.0,
     "trading.sweep_signals": 5.0,
+    "trading.forget_signals": 60.0,
     "accounts.sweep_organizations": 60.0,
     "accounts.verify_audit": 3600.0,  # does its work once a day; a restarted beat forgets when it last asked
     "accounts.forget": 3600.0,

@@ -6,16 +6,20 @@ open positions are not kept yet, so a signal that opens something is refused by 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from mikrobot_platform.kernel.decisions import Code
+from django.db import connections
+
+from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.kernel.signals import Action, ClockStamp, SignalDraft
 from trading.engine import broker_clock
 from trading.engine.broker_clock import Arrival, ClockReading, DeclaredClock
 from trading.engine.signal_facts import SignalFacts, SignalRules
-from trading.models import ClockArrival, EventKind, Signal, SignalEvent, Source, Strategy
+from trading.models import ClockArrival, Signal, Source, Strategy
+from trading.statements import TAKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,50 +31,59 @@ class Listener:
     symbols: tuple[str, ...] = ()  # empty: any
 
 
-_ENTRIES = [action for action in Action if action.is_entry]
+_ENTRIES = [action.value for action in Action if action.is_entry]
 NOBODY = Listener(strategy_id=None, rules=SignalRules())
 
 
 def listeners(draft: SignalDraft) -> list[Listener]:
     """List who listens to a signal: the strategies in sight that know it by its name, in fixed order."""
-    found = []
-    if draft.strategy:
-        known = Strategy.objects.filter(retired_at=None, parameters__signals__contains=[draft.strategy])
-        for row in known.order_by("pk"):
-            parameters = row.read_parameters()
-            found.append(Listener(strategy_id=row.pk, rules=parameters.rules, symbols=parameters.symbols))
-    return found or [NOBODY]
+    if not draft.strategy:
+        return [NOBODY]
+    known = Strategy.objects.filter(retired_at=None, parameters__signals__contains=[draft.strategy])
+    return [_listener(pk) for pk in known.order_by("pk").values_list("pk", flat=True)] or [NOBODY]
 
 
-def signal_facts(signal: Signal, known: ClockReading, listener: Listener) -> SignalFacts:
-    """Load the facts for one judgement; what is known of the source's clock is the same for all who judge."""
+def _listener(strategy_id: UUID) -> Listener:
+    """Read a strategy's parameters once in this process: those of one version never change."""
+    found = _read.get(strategy_id)
+    if found is None:
+        parameters = Strategy.objects.get(pk=strategy_id).read_parameters()
+        found = Listener(strategy_id=strategy_id, rules=parameters.rules, symbols=parameters.symbols)
+        _read[strategy_id] = found
+    return found
+
+
+_read: dict[UUID, Listener] = {}
+
+
+def signal_facts(
+    signal: Signal, known: ClockReading, taken: Mapping[UUID | None, datetime], listener: Listener
+) -> SignalFacts:
+    """Put the facts for one judgement together; what was looked up for all who judge is handed over."""
     return SignalFacts(
         received_at=signal.received_at,
         is_tradable=False if listener.symbols and signal.symbol not in listener.symbols else None,
         clock=known,
-        last_signal_at=_last_signal_at(signal, listener),
+        last_signal_at=taken.get(listener.strategy_id),
     )
 
 
-def _last_signal_at(signal: Signal, listener: Listener) -> datetime | None:
-    """Say when this listener last took an entry for the symbol, counted from its arrival."""
-    taken = SignalEvent.objects.filter(
-        organization_id=signal.organization_id, kind=EventKind.JUDGED, code=Code.VALID, strategy_id=listener.strategy_id
-    )
-    earlier = Signal.objects.filter(
-        organization_id=signal.organization_id, symbol=signal.symbol, action__in=_ENTRIES
-    ).exclude(pk=signal.pk)
-    last = (
-        earlier.filter(pk__in=taken.values("signal_id")).order_by("-received_at").values_list("received_at", flat=True)
-    ).first()
-    return last if last is None or isinstance(last, datetime) else None
+def taken_lately(signal: Signal, judges: Sequence[Listener]) -> Mapping[UUID | None, datetime]:
+    """Say when each of these last took an entry for the symbol, counted from its arrival.
+
+    Only as far back as the longest pause among them: what came before decides nothing, and there may be a great deal.
+    """
+    since = signal.received_at - timedelta(seconds=max(judge.rules.cooldown_s for judge in judges))
+    with connections[scopes.current().alias].cursor() as cursor:
+        cursor.execute(TAKEN, [signal.organization_id, since, signal.symbol, since, list(_ENTRIES), signal.pk])
+        return dict(cursor.fetchall())
 
 
 def clock(source: Source) -> ClockReading:
     """Read a source's clock off its latest arrivals and what is believed of it."""
     arrivals = [
-        Arrival(stamp=ClockStamp(row.stamp_s, row.resolution_s), at=row.at)
-        for row in ClockArrival.recent(source.pk, broker_clock.RECENT)
+        Arrival(stamp=ClockStamp(stamp_s, resolution_s), at=at)
+        for stamp_s, resolution_s, at in ClockArrival.recent(source.pk, broker_clock.RECENT)
     ]
     declared = DeclaredClock(zone=source.clock_zone, shift_s=source.clock_shift_s) if source.clock_zone else None
     return broker_clock.learn(arrivals, believed_s=source.clock_offset_s, declared=declared)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -167,11 +168,17 @@ def _outcome(raw: RawSignal) -> Outcome:
 
 
 # --- validate ---------------------------------------------------------------------------------------------------------
-def validate(organization_id: UUID, signal_id: UUID, *, now: datetime) -> SignalState:
-    """Judge a signal for everybody who listens to it; each decision is an event, and one that takes it is enough."""
+def validate(organization_id: UUID, signal_id: UUID, *, now: datetime, waits: bool = True) -> SignalState:
+    """Judge a signal for everybody who listens to it; each decision is an event, and one that takes it is enough.
+
+    Whoever finds somebody else at it waits, or with `waits` False leaves it to them: it is waiting then.
+    """
     try:
         with ledger_of(organization_id):
-            signal = Signal.locked(signal_id)
+            free = Signal.objects.select_for_update(skip_locked=not waits).filter(pk=signal_id).first()
+            if free is None and Signal.objects.filter(pk=signal_id).exists():
+                return SignalState.WAITING
+            signal: Signal = free or Signal.objects.get(pk=signal_id)
             if signal.state == SignalState.WAITING:
                 _judge(signal, now)
             return SignalState(signal.state)
@@ -192,8 +199,10 @@ def _judge(signal: Signal, now: datetime) -> None:
     # Two signals for one symbol at once: the second sees that the first was taken.
     hold(signal.organization_id, "judge", signal.symbol)
     judgements = []
-    for listener in facts.listeners(draft):
-        known = facts.signal_facts(signal, clock, listener)
+    judges = facts.listeners(draft)
+    taken = facts.taken_lately(signal, judges)
+    for listener in judges:
+        known = facts.signal_facts(signal, clock, taken, listener)
         decision = judge(draft, known, listener.rules, now=now)
         judgements.append(Judgement(decision=decision, facts=known, strategy_id=listener.strategy_id))
     note_judgements(signal, judgements, at=now)
@@ -232,6 +241,8 @@ def quarantine_signal(organization_id: UUID, signal_id: UUID, problem: str, now:
 WOKEN_KEY, WOKEN_MS = "mikrobot:signals:woken", 5_000
 # Whoever brings a message is answered at once, also while Redis is away and every call to it takes seconds.
 _is_asked, _one_asks = threading.Event(), threading.Lock()
+BURST_MS = 100
+_asked_at_ms = 0
 
 
 def wake() -> None:
@@ -242,11 +253,21 @@ def wake() -> None:
 
 
 def _wake() -> None:
-    """Ask for a sweep now, unless one that was asked for has not begun. The timetable asks every 5 seconds."""
+    """Ask for a sweep now, unless one that was asked for has not begun. The timetable asks every 5 seconds.
+
+    A signal that comes alone is judged at once; of a burst, those of a tenth of a second are judged together.
+    """
+    global _asked_at_ms  # noqa: PLW0603 - of this process, under its lock
     with _one_asks:
+        time.sleep(max(0, _asked_at_ms + BURST_MS - _clock_ms()) / 1000)
         _is_asked.clear()
         try:
             if redis_client().set(WOKEN_KEY, 1, nx=True, px=WOKEN_MS):
                 current_app.send_task("trading.sweep_signals")
         except (BrokerError, redis.RedisError):
             log.warning("the broker is not reachable; signals will be judged by the timetable")
+        _asked_at_ms = _clock_ms()
+
+
+def _clock_ms() -> int:
+    return time.monotonic_ns() // 1_000_000

@@ -1,4 +1,4 @@
-"""What a message writes on its way in, each step as one statement.
+"""What a message writes and asks on its way in, each step as one statement.
 
 Every message passes here. What belongs together goes to the database in one piece, because a round trip and a run
 through the ORM each cost more than what is written. Names are put together from our own models; values never are.
@@ -11,7 +11,8 @@ from typing import Any
 from django.db import connections
 
 from mikrobot_platform.db import scope as scopes
-from trading.models import RawSignal, Signal
+from mikrobot_platform.kernel.decisions import Code
+from trading.models import EventKind, RawSignal, Signal
 
 
 def _columns(model: type[RawSignal] | type[Signal]) -> list[str]:
@@ -79,6 +80,15 @@ _TOLD = (
 )
 MOVE_ON = f"with moved as ({_MOVED}) {_TOLD}"
 MOVE_ON_NEW = f"with moved as ({_MOVED}), made as ({_insert(Signal, 'from moved')}) {_TOLD}"
+
+# What strategies took lately for a symbol. An event is written after its signal came, so one bound serves both.
+TAKEN = (
+    "select e.strategy_id, max(s.received_at) from trading_signalevent e"
+    " join trading_signal s on s.organization_id = e.organization_id and s.id = e.signal_id"
+    f" where e.organization_id = %s and e.kind = '{EventKind.JUDGED.value}' and e.code = '{Code.VALID.value}'"
+    " and e.at > %s and s.symbol = %s and s.received_at > %s and s.action = any(%s) and s.id <> %s"
+    " group by e.strategy_id"
+)
 
 
 def run(statement: str, values: dict[str, Any]) -> tuple[Any, ...] | None:

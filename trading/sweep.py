@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 SCOPE = "signals.sweep"
 GRACE = timedelta(seconds=5)
 BATCH = 500
+AT_ONCE = 20
 MAX_ATTEMPTS = 5
 MINUTES_KEPT = timedelta(days=1)
 
@@ -39,16 +40,31 @@ def sweep(*, now: datetime, grace: timedelta = GRACE, batch: int = BATCH, among:
     _take_mark_away()
     with system_scope(SCOPE):
         messages = list(_waiting(RawSignal, RawState.RECEIVED, among, before=now - grace)[:batch])
-        _of(SourceNonce, among).filter(expires_at__lt=now).delete()
-        _of(SourceMinute, among).filter(minute__lt=minute_of(now - MINUTES_KEPT)).delete()
     for organization_id, raw_id in messages:
         _read_again(organization_id, raw_id, now)
+    return len(messages) + _judge_waiting(now, grace, batch, among)
+
+
+def _judge_waiting(now: datetime, grace: timedelta, batch: int, among: Collection[UUID] | None) -> int:
+    """Judge what waits, a few at a time: another sweep is at it as well, and what it has done needs no second look."""
+    tried: set[UUID] = set()
+    while len(tried) < batch:
+        with system_scope(SCOPE):
+            waiting = _waiting(Signal, SignalState.WAITING, among, before=None).exclude(pk__in=tried)
+            signals = list(waiting.values_list("organization_id", "pk", "received_at")[:AT_ONCE])
+        for organization_id, signal_id, received_at in signals:
+            tried.add(signal_id)
+            _judge(organization_id, signal_id, now, is_late=received_at <= now - grace)
+        if len(signals) < AT_ONCE:
+            break
+    return len(tried)
+
+
+def forget(*, now: datetime, among: Collection[UUID] | None = None) -> None:
+    """Delete the nonces that cannot come back, and the counts of minutes long past."""
     with system_scope(SCOPE):
-        waiting = _waiting(Signal, SignalState.WAITING, among, before=None)
-        signals = list(waiting.values_list("organization_id", "pk", "received_at")[:batch])
-    for organization_id, signal_id, received_at in signals:
-        _judge(organization_id, signal_id, now, is_late=received_at <= now - grace)
-    return len(messages) + len(signals)
+        _of(SourceNonce, among).filter(expires_at__lt=now).delete()
+        _of(SourceMinute, among).filter(minute__lt=minute_of(now - MINUTES_KEPT)).delete()
 
 
 def _of(model: type[TenantRow], among: Collection[UUID] | None) -> QuerySet[Any]:
@@ -87,7 +103,7 @@ def _judge(organization_id: UUID, signal_id: UUID, now: datetime, *, is_late: bo
         if is_late and _tried(organization_id, signal_id) > MAX_ATTEMPTS:
             pipeline.quarantine_signal(organization_id, signal_id, "it stood still too often", now)
         else:
-            pipeline.validate(organization_id, signal_id, now=now)
+            pipeline.validate(organization_id, signal_id, now=now, waits=False)
     except pipeline.NOT_ITS_FAULT:
         log.warning("a signal could not be judged and stays for the next sweep", exc_info=True)
 

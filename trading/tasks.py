@@ -22,3 +22,11 @@ def poll_files() -> int:
     from trading.files import arrivals
 
     return arrivals.poll(now=timezone.now())
+
+
+@shared_task(name="trading.forget_signals", base=HouseTask)
+def forget_signals() -> None:
+    """Delete what only had to be kept for a while."""
+    from trading import sweep
+
+    sweep.forget(now=timezone.now())

@@ -52,7 +52,8 @@ class Sessions:
     zone: str  # IANA name
     windows: tuple[Window, ...]
     holidays: frozenset[date] = frozenset()  # trading days that do not take place
-    early_closes: Mapping[date, int] = field(default_factory=lambda: MappingProxyType({}))  # minutes from midnight
+    # Minutes from midnight. Left out of the hash, which a mapping has not; equal sessions still have equal hashes.
+    early_closes: Mapping[date, int] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     known_until: date | None = None  # the last day that the calendar speaks of; None: it has no exceptions
 
     def __post_init__(self) -> None:

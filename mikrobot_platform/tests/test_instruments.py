@@ -82,6 +82,10 @@ def test_what_no_venue_could_mean_is_refused(changes: Mapping[str, object], prob
         spec(**changes)
 
 
+def test_equal_instruments_are_one_key() -> None:
+    assert len({spec(sessions=GLOBEX), spec(sessions=replace(GLOBEX)), spec(digits=6, sessions=GLOBEX)}) == 2
+
+
 def test_units() -> None:
     assert spec().unit == "lots"
     assert spec(asset_class=AssetClass.FUTURE).unit == "contracts"

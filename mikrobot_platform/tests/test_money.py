@@ -238,8 +238,10 @@ def test_a_fresh_way_round_is_taken_when_the_straight_one_is_stale() -> None:
     assert found.factor.rounded(Decimal("0.01"), Rounding.NEAREST) == Decimal("162.00")
 
 
-def test_the_newest_rate_counts_whichever_way_it_is_quoted() -> None:
-    rates = rate_book([rate("EUR/USD", "1.10", age_s=30), rate("EUR/USD", "1.08", age_s=5), rate("USD/EUR", "0.8")])
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+def test_the_newest_rate_counts_whichever_way_it_is_quoted(order: tuple[int, ...]) -> None:
+    quotes = [rate("USD/EUR", "0.7", age_s=30), rate("EUR/USD", "1.08", age_s=5), rate("USD/EUR", "0.8")]
+    rates = rate_book(quotes[place] for place in order)
     assert convert(money("8", "USD"), EUR, rates, now=NOW, max_age=MINUTE) == money("6.40", "EUR")
     assert convert(money("8", "EUR"), USD, rates, now=NOW, max_age=MINUTE) == money("10.00", "USD")
 

@@ -176,7 +176,7 @@ def test_every_code_has_a_sentence_and_a_stable_shape() -> None:
     assert set(Code) >= NOTICES
     for code in Code:
         group, _, name = code.value.partition(".")
-        assert group in {"input", "dialect", "field", "sender", "signal", "file", "program", "sizing", "money"}
+        assert group in {"input", "dialect", "field", "sender", "signal", "file", "program", "sizing", "money", "gate"}
         assert name.replace("_", "").isalpha()
         assert SENTENCES[code][0].isupper() or SENTENCES[code].startswith("{")  # a figure may come first
 

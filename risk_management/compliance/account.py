@@ -28,7 +28,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayTurned:
-    """The balance at the very instant of a reset or of a close. It may be told late, and once is enough."""
+    """The balance at the very instant of a reset or of a close: every one is told, be it late, and once is enough."""
 
     at: datetime
     balance: Decimal

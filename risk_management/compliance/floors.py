@@ -125,42 +125,36 @@ def _level(limit: Limit, before: Level | None, day: date, percent: int) -> Level
 def _turned(state: AccountState, at: datetime, balance: Decimal, program: Program) -> AccountState:
     """Pass every reset and close up to a moment at which the balance is this.
 
-    The balance at a reset is known when it is that very moment, or when it was the same before and after.
+    The balance at a reset is known only when it is that very moment. That it was the same before and after proves
+    nothing: one trade may have won in between and another lost.
     """
     if at < state.turns_at:
         return state
     at = at.astimezone(UTC)  # of two moments in different zones that are the same, Python may say that they are not
-
-    def balance_at(moment: datetime) -> Decimal | None:
-        return balance if moment == at or balance == state.balance else None
-
     day, close_day = program.day.day_of(at), program.close.day_of(at)
     day_began, close_began = program.day.start(day), program.close.start(close_day)
-    high, unknown, closing = state.high, list(state.unknown_closes), state.close_day
-    while closing < close_day:
-        ended, closing = closing, closing + _DAY
-        seen = balance_at(program.close.start(closing))
-        if not _follows_closes(program):
-            continue
-        if seen is None:
-            unknown.append(ended)
-        else:
-            high = max(high, seen)
+    high, unknown, close_balance = state.high, state.unknown_closes, state.close_balance
+    if close_day != state.close_day:
+        close_balance = balance if close_began == at else None
+        if _follows_closes(program):
+            closed = (close_day - state.close_day).days - (close_balance is not None)
+            unknown += tuple(state.close_day + _DAY * passed for passed in range(closed))
+            high = high if close_balance is None else max(high, close_balance)
     changed = replace(
         state,
         turned_at=max(day_began, close_began),
         turns_at=min(program.day.start(day + _DAY), program.close.start(close_day + _DAY)),
         close_day=close_day,
-        close_balance=state.close_balance if close_day == state.close_day else balance_at(close_began),
+        close_balance=close_balance,
         high=high,
-        unknown_closes=tuple(unknown),
+        unknown_closes=unknown,
     )
     if day == state.day:
         return changed
     return replace(
         changed,
         day=day,
-        day_start=balance_at(day_began),
+        day_start=balance if day_began == at else None,
         day_moved=ZERO,
         breaches=tuple(breach for breach in state.breaches if breach.severity is not Severity.SOFT_PAUSE),
     )

@@ -53,8 +53,8 @@ class Sizing:
     def percent(self) -> Decimal:
         """Return the risk in percent, rounded up: of the balance where the mode goes by it, else of the equity."""
         account = self.request.account
-        is_by_balance = isinstance(self.request.mode, PercentOfBalance) or account.equity is None
-        whole = account.balance if is_by_balance or account.equity is None else account.equity
+        is_by_balance = isinstance(self.request.mode, PercentOfBalance)
+        whole = account.balance if is_by_balance else account.equity or account.balance
         share = taken(self.quantity, self.lot.loss).times(_HUNDRED).over(Ratio(whole.amount))
         return share.rounded(_HUNDREDTH, Rounding.UP)
 

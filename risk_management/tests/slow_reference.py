@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cache
 from zoneinfo import ZoneInfo
 
 D = Decimal
@@ -142,6 +143,7 @@ class SlowReference:
         self.days = [local_day(tick.at, words.zone, words.reset) for tick in ticks]
         self.closes = [local_day(tick.at, words.zone, words.close or words.reset) for tick in ticks]
 
+    @cache  # noqa: B019  # a life is short, and every question is asked several times
     def daily_floor(self, now: int) -> Decimal | None:
         """Balance at the reset, less what was paid out since (which is no loss), less the allowance."""
         if self.words.daily_loss is None:
@@ -152,6 +154,7 @@ class SlowReference:
         profit = (closed[-1] if closed else self.words.start) - self.words.start
         return (earlier[-1] if earlier else self.words.start) - paid - self.words.daily_loss(profit)
 
+    @cache  # noqa: B019
     def max_floor(self, now: int) -> Decimal:
         """What is followed, at its highest, less the amount; never above the stop."""
         words = self.words

@@ -127,12 +127,17 @@ def test_official_examples_of_floors_that_follow_the_open_peak(program: Program,
 
 def test_the_official_daily_allowance_is_of_the_initial_balance() -> None:
     """FTMO 2-Step: 5,000 below the balance at midnight in Prague, whatever that balance is."""
-    state = lived(TWO_STEP, DayTurned(at=utc("2026-06-08 22:00"), balance=D(108_000)))
+    state = lived(TWO_STEP, midnight("08", 108_000))
     daily = rooms(state, TWO_STEP, seen(utc("2026-06-09 07:00"), 108_000, 107_000))[Limit.DAILY_LOSS]
     assert [daily.level, daily.allowance, daily.room, daily.left_pct] == [103_000, 5_000, 4_000, 80]
     assert daily.severity is Severity.HARD_BREACH
     assert daily.resets_at == utc("2026-06-09 22:00")
     assert daily.resets_in == timedelta(hours=15)
+
+
+def midnight(day: str, balance: int | str) -> DayTurned:
+    """Tell the balance at midnight in Prague, in summer, at the end of a day of June 2026."""
+    return DayTurned(at=utc(f"2026-06-{day} 22:00"), balance=D(balance))
 
 
 # --- What a floor is held against ------------------------------------------------------------------------------------
@@ -153,7 +158,7 @@ def test_ftmo_breaks_below_its_floor_and_topstep_at_it(program: Program, equity:
 
 
 def test_equity_is_tested_at_every_moment_although_the_floor_moves_once_a_day() -> None:
-    state = lived(ONE_STEP, DayTurned(at=utc("2026-06-08 22:00"), balance=D(104_000)))
+    state = lived(ONE_STEP, midnight("08", 104_000))
     state = lived(ONE_STEP, seen(utc("2026-06-09 10:00"), 112_000, 93_999), since=state)
     assert max_floor(state, ONE_STEP) == 94_000, "neither 112,000 nor 93,999 has been seen at midnight"
     assert {breach.limit for breach in state.breaches} == {Limit.MAX_LOSS, Limit.DAILY_LOSS}
@@ -166,7 +171,7 @@ def test_an_open_loss_that_is_carried_over_the_reset_eats_the_new_days_allowance
     before, after = seen(utc("2026-06-08 21:59"), 100_000, 97_000), seen(utc("2026-06-08 22:01"), 100_000, 97_000)
     state = lived(TWO_STEP, before)
     assert rooms(state, TWO_STEP, before)[Limit.DAILY_LOSS].room == 2_000
-    state = lived(TWO_STEP, after, since=state)
+    state = lived(TWO_STEP, midnight("08", 100_000), after, since=state)
     daily = rooms(state, TWO_STEP, after)[Limit.DAILY_LOSS]
     assert [daily.level, daily.room, daily.left_pct] == [95_000, 2_000, 40]
     closed_in_loss = seen(utc("2026-06-08 23:00"), 97_000)
@@ -174,16 +179,15 @@ def test_an_open_loss_that_is_carried_over_the_reset_eats_the_new_days_allowance
 
 
 def test_an_open_profit_that_is_carried_over_the_reset_makes_room() -> None:
-    state = lived(
-        TWO_STEP, seen(utc("2026-06-08 21:59"), 100_000, 103_000), seen(utc("2026-06-08 22:01"), 100_000, 103_000)
-    )
-    assert rooms(state, TWO_STEP, seen(utc("2026-06-08 22:01"), 100_000, 103_000))[Limit.DAILY_LOSS].room == 8_000
+    after = seen(utc("2026-06-08 22:01"), 100_000, 103_000)
+    state = lived(TWO_STEP, seen(utc("2026-06-08 21:59"), 100_000, 103_000), midnight("08", 100_000), after)
+    assert rooms(state, TWO_STEP, after)[Limit.DAILY_LOSS].room == 8_000
 
 
 def test_a_swap_at_the_rollover_belongs_to_the_day_in_which_it_is_charged() -> None:
     """The broker's midnight is an hour before Prague's: the swap lowers the reference of the day after."""
-    state = lived(TWO_STEP, seen(utc("2026-06-08 20:59"), 100_000), seen(utc("2026-06-08 21:00:01"), "99950.50"),
-                  seen(utc("2026-06-08 22:05"), "99950.50"))  # fmt: skip
+    swapped = seen(utc("2026-06-08 21:00:01"), "99950.50")
+    state = lived(TWO_STEP, seen(utc("2026-06-08 20:59"), 100_000), swapped, midnight("08", "99950.50"))
     assert floor_of(state, TWO_STEP, Limit.DAILY_LOSS) == D("94950.50")
 
 
@@ -215,9 +219,22 @@ def test_a_balance_at_the_reset_that_nobody_saw_stays_unknown_until_it_is_told()
     floors = (Limit.DAILY_LOSS, Limit.MAX_LOSS)
     found = rooms(state, ONE_STEP, first)
     assert [(found[limit].level, found[limit].room) for limit in floors] == [(None, None)] * 2
-    state = lived(ONE_STEP, DayTurned(at=utc("2026-06-08 22:00"), balance=D(101_000)), since=state)
+    state = lived(ONE_STEP, midnight("08", 101_000), since=state)
     found = rooms(state, ONE_STEP, first)
     assert [found[limit].level for limit in floors] == [98_000, 91_000]
+
+
+def test_the_same_balance_before_and_after_proves_nothing() -> None:
+    """One trade won 1,000 before midnight and another lost 1,000 after it; nobody saw the account in between."""
+    state = lived(ONE_STEP, seen(utc("2026-06-08 21:00"), 100_000), seen(utc("2026-06-08 23:00"), 100_000))
+    assert max_floor(state, ONE_STEP) is None
+    assert max_floor(lived(ONE_STEP, midnight("08", 101_000), since=state), ONE_STEP) == 91_000
+
+
+def test_a_snapshot_at_the_very_instant_tells_the_reset() -> None:
+    state = lived(ONE_STEP, seen(utc("2026-06-08 22:00"), 101_000, 100_500))
+    assert max_floor(state, ONE_STEP) == 91_000
+    assert floor_of(state, ONE_STEP, Limit.DAILY_LOSS) == 98_000
 
 
 def test_a_locked_floor_needs_no_close_that_was_missed() -> None:
@@ -291,7 +308,7 @@ def test_a_payout_is_no_loss_and_moves_the_trail_as_the_program_says(
 
 def test_after_a_payout_the_close_counts_again() -> None:
     state = lived(ONE_STEP, *closes(ONE_STEP, 106_000, 106_000), paid(6_000, 100_000))
-    state = lived(ONE_STEP, DayTurned(at=utc("2026-06-10 22:00"), balance=D(101_500)), since=state)
+    state = lived(ONE_STEP, midnight("10", 101_500), since=state)
     assert max_floor(state, ONE_STEP) == 91_500
 
 
@@ -316,7 +333,7 @@ def test_a_deposit_makes_no_room() -> None:
 
 # --- Repetition ------------------------------------------------------------------------------------------------------
 def test_a_repeated_reset_does_not_bring_back_what_was_paid_out() -> None:
-    turn = DayTurned(at=utc("2026-06-09 22:00"), balance=D(106_000))
+    turn = midnight("09", 106_000)
     state = lived(ONE_STEP, turn, paid(6_000, 100_000))
     assert advance(state, turn, ONE_STEP) == state
     assert advance(state, replace(turn, balance=D(90_000)), ONE_STEP) == state, "what is known is not told anew"
@@ -392,6 +409,7 @@ def test_each_level_is_told_once_a_day_and_anew_after_the_reset() -> None:
         state = after
     daily = Limit.DAILY_LOSS
     assert said == [[], [(daily, 60)], [], [], [], [(daily, 80), (daily, 95)], [(daily, 100)], [], []]
+    state = advance(state, midnight("08", 100_000), TWO_STEP)
     after = advance(state, seen(utc("2026-06-08 22:30"), 100_000, 96_000), TWO_STEP)
     assert crossings(state, after) == (Crossing(limit=daily, percent=60), Crossing(limit=daily, percent=80))
     assert crossings(after, after) == ()
@@ -400,6 +418,7 @@ def test_each_level_is_told_once_a_day_and_anew_after_the_reset() -> None:
 def test_a_loss_that_goes_on_for_days_is_told_once_and_again_after_a_recovery() -> None:
     state, said = opened(COMBINE, at=MONDAY), []
     for day, equity in enumerate((48_700, 48_600, 49_500, 48_700, 48_700)):
+        state = lived(COMBINE, *closes(COMBINE, *[50_000] * day)[-1:], since=state)
         after = advance(state, seen(MONDAY + timedelta(days=day), 50_000, equity), COMBINE)
         said.append([crossing.percent for crossing in crossings(state, after)])
         state = after

@@ -379,6 +379,10 @@ def test_modes(changes: dict[str, Any], lots: str) -> None:
         ({"stop": Price(D(1))}, "Not traded: the stop 1 is on the wrong side of 1.00000 for a buy."),
         ({"side": Side.SELL}, "Not traded: the stop 0.99900 is on the wrong side of 1.00000 for a sell."),
         (
+            {"costs": Costs(spread=D("0.001"), spread_is_in_entry=True)},  # the stop stands where the other side quotes
+            "Not traded: the stop is 0.00100 away, inside the spread of 0.001.",
+        ),
+        (
             {"instrument": replace(EURUSD, stops_level=D("0.0015"))},
             "Not traded: the stop is 0.00100 away; the venue asks for 0.0015.",
         ),

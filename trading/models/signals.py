@@ -11,6 +11,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.base import TenantRow
+from mikrobot_platform.kernel.decisions import Code
 from trading.models.base import LedgerRow, SharedManager
 
 
@@ -174,5 +175,11 @@ class SignalEvent(TenantRow):
                 fields=["organization_id", "signal_id", "id"],
                 name="trading_signalevent_of_signal",
                 condition=models.Q(signal_id__isnull=False),
+            ),
+            # What was taken lately is asked for with every signal, and is little among everything that was not.
+            models.Index(
+                fields=["organization_id", "strategy_id", "-at"],
+                name="trading_signalevent_taken",
+                condition=models.Q(kind=EventKind.JUDGED, code=Code.VALID),
             ),
         ]

@@ -237,6 +237,7 @@ class ClockArrival(TenantRow):
             )
 
     @classmethod
-    def recent(cls, source_id: UUID, count: int) -> list[ClockArrival]:
-        """Return the latest stamps of a source in the order in which they were seen."""
-        return list(reversed(cls.objects.filter(source_id=source_id).order_by("-at", "-stamp_s")[:count]))
+    def recent(cls, source_id: UUID, count: int) -> list[tuple[int, int, datetime]]:
+        """Return the latest stamps of a source, their resolutions and when they were seen, the earliest first."""
+        rows = cls.objects.filter(source_id=source_id).order_by("-at", "-stamp_s")
+        return list(reversed(rows.values_list("stamp_s", "resolution_s", "at")[:count]))

@@ -29,7 +29,6 @@ from mikrobot_platform.kernel.market import Price
 from mikrobot_platform.kernel.signals import SignalDraft
 from trading import facts, pipeline
 from trading.engine import stored
-from trading.engine.broker_clock import ClockReading
 from trading.engine.signal_facts import Quote, SignalFacts
 from trading.engine.validate import validate
 from trading.models import (
@@ -206,9 +205,9 @@ def test_the_stored_facts_give_the_same_decision_and_the_next_signal_waits(cast:
     source = make_source(cast.house.pk)
     load = facts.signal_facts
 
-    def with_market(signal: Signal, clock: ClockReading, listener: facts.Listener) -> SignalFacts:
+    def with_market(*given: Any) -> SignalFacts:
         quote = Quote(bid=Price(Decimal("1.0849")), ask=Price(Decimal("1.0851")), at=NOW)
-        loaded = load(signal, clock, listener)
+        loaded = load(*given)
         return replace(loaded, is_tradable=True, quote=quote, pip_size=Decimal("0.0001"), position=None)
 
     with patch("trading.facts.signal_facts", with_market):

@@ -1,0 +1,277 @@
+"""Values as canonical JSON, and back: the same value is the same text on every machine, and reading gives it again.
+
+Canonical: keys sorted, no spaces, ASCII, figures as exact text. How a type is written follows from its annotations,
+once; a dataclass costs one template. Where a union holds several dataclasses, each says under "is" which one it is.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime, time
+from decimal import Decimal, DecimalException
+from enum import Enum, StrEnum
+from functools import cache
+from json.encoder import encode_basestring_ascii as quoted_text
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+_KIND = "is"
+
+
+class StoredWrong(ValueError):
+    """Raised when what is stored is not what was written. Stored rows are our own: it is a fault of ours."""
+
+
+class Codec(NamedTuple):
+    """How one type is written as JSON text, and read from parsed JSON."""
+
+    write: Callable[[Any], str]
+    read: Callable[[Any], Any]
+
+
+def text(value: object) -> str:
+    """Write a dataclass as canonical JSON."""
+    return codec(_hint(type(value))).write(value)
+
+
+def read(kind: type[T], stored: str | bytes) -> T:
+    """Read a dataclass from the text that was written of it."""
+    found: T = codec(_hint(kind)).read(json.loads(stored))
+    return found
+
+
+def canonical(value: object) -> str:
+    """Write plain values (text, whole numbers, booleans, None, lists and objects of them) as canonical JSON."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def _hint(kind: type[Any]) -> Any:
+    return kind
+
+
+@cache
+def codec(hint: Any) -> Codec:  # noqa: PLR0911 - one line a kind of type
+    """Find out, once per type, how it is written and read."""
+    hint = getattr(hint, "__supertype__", hint)  # Price is a Decimal to whoever stores it
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return _union(inner)
+    if origin is tuple:
+        return _sequence(inner)
+    if origin is frozenset:
+        return _set(codec(inner[0]))
+    if origin is not None and issubclass(origin, Mapping):
+        return _mapping(*inner)
+    if is_dataclass(hint) and isinstance(hint, type):
+        return _dataclass(hint)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return _enum(hint)
+    if hint in _SCALARS:
+        return _SCALARS[hint]
+    raise TypeError(f"{hint} cannot be stored")
+
+
+# One value
+
+
+def decimal_text(value: Decimal) -> str:
+    """Write a figure exactly and without an exponent, in quotes."""
+    written = str(value)
+    return f'"{written}"' if "E" not in written else f'"{value:f}"'
+
+
+def moment_text(value: datetime) -> str:
+    """Write a time in quotes, with its offset."""
+    return f'"{value.isoformat()}"'
+
+
+def _scalar(kind: type, write: Callable[[Any], str], parse: Callable[[Any], Any] | None = None) -> Codec:
+    def reads(stored: Any) -> Any:
+        if type(stored) is not (kind if parse is None else str):
+            raise StoredWrong(f"{stored!r} is no {kind.__name__}")
+        try:
+            return stored if parse is None else parse(stored)
+        except (DecimalException, ValueError) as error:
+            raise StoredWrong(f"{stored!r} is no {kind.__name__}") from error
+
+    return Codec(write, reads)
+
+
+_SCALARS: Mapping[Any, Codec] = {
+    str: _scalar(str, quoted_text),
+    int: _scalar(int, str),
+    bool: _scalar(bool, lambda value: "true" if value else "false"),
+    Decimal: _scalar(Decimal, decimal_text, Decimal),
+    datetime: _scalar(datetime, moment_text, datetime.fromisoformat),
+    date: _scalar(date, lambda value: f'"{value.isoformat()}"', date.fromisoformat),
+    time: _scalar(time, lambda value: f'"{value.isoformat()}"', time.fromisoformat),
+}
+
+
+def _enum(kind: type[Enum]) -> Codec:
+    texts = {member: json.dumps(member.value) for member in kind}
+    return Codec(texts.__getitem__, _scalar(kind, str, kind).read)
+
+
+# Several values
+
+
+def _sequence(inner: tuple[Any, ...]) -> Codec:
+    if inner[-1] is Ellipsis:
+        one = codec(inner[0])
+        write = one.write
+        return Codec(
+            lambda values: f"[{','.join([write(value) for value in values])}]" if values else "[]",
+            lambda stored: tuple(map(one.read, _listed(stored))),
+        )
+    each = [codec(hint) for hint in inner]
+    return Codec(
+        lambda values: f"[{','.join([one.write(value) for one, value in zip(each, values, strict=True)])}]",
+        lambda stored: tuple(one.read(value) for one, value in zip(each, _listed(stored), strict=True)),
+    )
+
+
+def _set(one: Codec) -> Codec:
+    return Codec(
+        lambda values: f"[{','.join(sorted(map(one.write, values)))}]",
+        lambda stored: frozenset(map(one.read, _listed(stored))),
+    )
+
+
+def _mapping(key_hint: Any, value_hint: Any) -> Codec:
+    """Write a mapping as a sorted list of pairs, because not every key is a text."""
+    keys, values = codec(key_hint), codec(value_hint)
+
+    def read(stored: Any) -> Mapping[Any, Any]:
+        return types.MappingProxyType({keys.read(key): values.read(value) for key, value in _listed(stored)})
+
+    return Codec(
+        lambda mapping: f"[{','.join(sorted(f'[{keys.write(k)},{values.write(v)}]' for k, v in mapping.items()))}]",
+        read,
+    )
+
+
+def _listed(stored: Any) -> list[Any]:
+    if type(stored) is not list:
+        raise StoredWrong(f"{stored!r} is no list")
+    return stored
+
+
+# Objects, by templates
+
+
+Fill = Callable[[tuple[Any, ...]], str]
+
+# Python's own formatting writes most figures right, without a call for each; "%.0s" is a place that shows nothing.
+_DIRECT: Mapping[type, str] = {Decimal: '"%s"', int: "%s", type(None): "null%.0s"}
+
+
+def template(
+    names: tuple[str, ...], kinds: tuple[type, ...], writer: Callable[[int, type], Callable[[Any], str]], more: str = ""
+) -> Fill:
+    """Make what writes an object whose values have these types, given in the order of their sorted names.
+
+    An exponent is left in a figure that has one: `has_exponent` finds it.
+    """
+    places = [_place(kind) for kind in kinds]
+    written = [f"{quoted_text(name)}:{place}" for name, place in zip(names, places, strict=True)]
+    text = "{" + ",".join(sorted([*written, more] if more else written)) + "}"
+    calls = [
+        (at, writer(at, kind))
+        for at, (kind, place) in enumerate(zip(kinds, places, strict=True))
+        if kind not in _DIRECT and place == "%s"
+    ]
+    if not calls:
+        return text.__mod__
+
+    def fill(values: tuple[Any, ...]) -> str:
+        ready = list(values)
+        for at, write in calls:
+            ready[at] = write(ready[at])
+        return text % tuple(ready)
+
+    return fill
+
+
+def has_exponent(text: str) -> bool:
+    """Tell whether a figure in a text may have an exponent, which the long way writes out."""
+    return "E-" in text or "E+" in text
+
+
+def _place(kind: type) -> str:
+    if kind in _DIRECT:
+        return _DIRECT[kind]
+    is_plain_word = issubclass(kind, StrEnum) and all(f'"{word}"' == quoted_text(word) for word in kind)
+    return '"%s"' if is_plain_word else "%s"
+
+
+def _dataclass(kind: type[Any], *, is_named: bool = False) -> Codec:
+    hints = get_type_hints(kind)
+    stored_as = {field.name: codec(hints[field.name]) for field in fields(kind) if field.init}
+    names = tuple(sorted(stored_as))
+    named = f'"{_KIND}":{quoted_text(kind.__name__)}' if is_named else ""
+    writers = [stored_as[name].write for name in names]
+    templates: dict[tuple[type, ...], Fill] = {}
+    if len(names) > 1:
+        get: Callable[[Any], tuple[Any, ...]] = attrgetter(*names)
+    else:
+        get = lambda value: tuple(getattr(value, name) for name in names)  # noqa: E731 - as above, for none and for one
+
+    def write(value: Any) -> str:
+        values = get(value)
+        kinds = tuple(map(type, values))
+        known = templates.get(kinds)
+        if known is None:
+            known = templates[kinds] = template(names, kinds, lambda at, _kind: writers[at], named)
+        text = known(values)
+        return long_way(values) if has_exponent(text) else text
+
+    def long_way(values: tuple[Any, ...]) -> str:
+        parts = [f'"{name}":{write(part)}' for name, write, part in zip(names, writers, values, strict=True)]
+        return "{" + ",".join(sorted([*parts, named] if named else parts)) + "}"
+
+    def read(stored: Any) -> Any:
+        if type(stored) is not dict or stored.keys() - {_KIND} != stored_as.keys():
+            raise StoredWrong(f"a {kind.__name__} is not stored like this: {stored!r}")
+        return kind(**{name: one.read(stored[name]) for name, one in stored_as.items()})
+
+    return Codec(write, read)
+
+
+def _union(hints: tuple[Any, ...]) -> Codec:
+    """Tell members apart by their Python type when writing, and by their JSON type when reading."""
+    bare = [getattr(hint, "__supertype__", hint) for hint in hints if hint is not type(None)]
+    classes: list[Any] = [hint for hint in bare if is_dataclass(hint)]
+    codecs = {
+        hint: _dataclass(hint, is_named=True) if len(classes) > 1 and hint in classes else codec(hint) for hint in bare
+    }
+    writers: dict[Any, Callable[[Any], str]] = {}
+    for hint, one in codecs.items():
+        origin = get_origin(hint) or hint
+        for python_type in (dict, types.MappingProxyType) if issubclass(origin, Mapping) else (origin,):
+            writers[python_type] = one.write
+    named = {hint.__name__: codecs[hint] for hint in classes}
+    others = [one for hint, one in codecs.items() if hint not in classes]
+    if type(None) in hints:
+        writers[type(None)] = lambda _nothing: "null"
+
+    def read(stored: Any) -> Any:
+        if stored is None and type(None) in hints:
+            return None
+        if type(stored) is dict and classes:
+            kind = stored.get(_KIND) if len(classes) > 1 else classes[0].__name__
+            if kind not in named:
+                raise StoredWrong(f"{kind!r} is nothing that may stand there")
+            return named[kind].read(stored)
+        for one in others:
+            try:
+                return one.read(stored)
+            except StoredWrong:
+                continue
+        raise StoredWrong(f"{stored!r} is nothing that may stand there")
+
+    return Codec(lambda value: writers[type(value)](value), read)

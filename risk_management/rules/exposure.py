@@ -1,0 +1,52 @@
+"""How much is held at once: of everything, of this symbol, and of what moves together with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from risk_management.rules.case import ZERO, Case
+from risk_management.rules.facts import Holding, known
+from risk_management.rules.ruling import ALLOWED, Allow, Reduce, Ruling
+
+
+def exposure(case: Case) -> Ruling:
+    """Cut the quantity to the customer's multiple of the equity, for all positions together."""
+    return _held(case, case.holdings, case.limits.max_exposure, "your exposure")
+
+
+def symbol_exposure(case: Case) -> Ruling:
+    """Cut the quantity to the customer's multiple of the equity in this symbol."""
+    symbol, limit = case.desk.signal.symbol, case.limits.max_symbol_exposure
+    same = (held for held in case.holdings if held.symbol == symbol)
+    return _held(case, same, limit, "your exposure in one symbol")
+
+
+def correlated_risk(case: Case) -> Ruling:
+    """Cut the quantity to the customer's percentage of the equity, at risk in symbols that move the same way."""
+    limits, correlations = case.limits, known(case.desk.shared.correlations)
+    percent, threshold, symbol = limits.max_correlated_risk_percent, limits.correlation_from, case.desk.signal.symbol
+    if percent is None:
+        return ALLOWED
+    moves = {pair.symbol: pair.coefficient for pair in correlations} | {symbol: Decimal(1)}
+    sign = case.desk.side.sign
+    together = [
+        held for held in case.holdings if moves.get(held.symbol, ZERO) * held.side.sign * sign >= threshold
+    ]  # fmt: skip
+    at_risk = sum((known(held.risk) for held in together), ZERO)
+    limit = case.equity * percent / 100
+    numbers = {"at_risk": at_risk, "risk": case.risk, "limit": limit, "percent": percent}
+    if at_risk + case.risk <= limit:
+        return Allow(numbers)
+    return Reduce(case.within(limit - at_risk, case.lot.loss), "your risk in symbols that move together", numbers)
+
+
+def _held(case: Case, holdings: Iterable[Holding], multiple: Decimal | None, bound: str) -> Ruling:
+    if multiple is None:
+        return ALLOWED
+    held = sum((known(holding.notional) for holding in holdings), ZERO)
+    limit, wanted = case.equity * multiple, case.costing(case.lot.notional, case.quantity)
+    numbers = {"held": held, "wanted": wanted, "limit": limit}
+    if held + wanted <= limit:
+        return Allow(numbers)
+    return Reduce(case.within(limit - held, case.lot.notional), bound, numbers)

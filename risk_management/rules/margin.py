@@ -1,0 +1,41 @@
+"""Leverage and margin as the venue and the firm have them, working orders included: an order may fill in a second."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from mikrobot_platform.kernel.instruments import AssetClass
+from mikrobot_platform.kernel.money import Ratio
+from risk_management.rules.case import ZERO, Case
+from risk_management.rules.facts import known
+from risk_management.rules.ruling import Allow, Reduce, Ruling
+
+ONE = Decimal(1)
+
+
+def leverage(case: Case) -> Ruling:
+    """Cut the quantity to the least leverage of venue, firm and customer."""
+    terms, limits, program = case.terms, case.limits, case.program
+    most: Decimal = min(terms.leverage, limits.max_leverage)
+    if program is not None and program.leverage_fx is not None and case.desk.spec.asset_class is AssetClass.FOREX:
+        most = min(most, Decimal(program.leverage_fx))
+    held = case.notional
+    limit, wanted = case.equity * most, case.costing(case.lot.notional, case.quantity)
+    numbers = {"held": held, "wanted": wanted, "limit": limit, "leverage": most}
+    if held + wanted <= limit:
+        return Allow(numbers)
+    return Reduce(case.within(limit - held, case.lot.notional), "leverage", numbers)
+
+
+def margin(case: Case) -> Ruling:
+    """Cut the quantity to the free margin, by the instrument's rate or the account's leverage, the dearer one."""
+    terms, used, lot = case.terms, known(case.snapshot.margin_used), case.lot
+    waiting = sum((known(order.notional) for order in known(case.account.orders)), ZERO)
+    by_leverage = case.desk.once(
+        (id(lot), terms.leverage), lambda: lot.notional.over(Ratio(terms.leverage))
+    )  # fmt: skip
+    per_lot = lot.margin if lot.margin.least(by_leverage) is not lot.margin else by_leverage
+    free = case.equity - used - case.costing(Ratio(waiting, terms.leverage), ONE)
+    wanted = case.costing(per_lot, case.quantity)
+    numbers = {"free": free, "wanted": wanted}
+    return Allow(numbers) if wanted <= free else Reduce(case.within(free, per_lot), "free margin", numbers)

@@ -1,0 +1,38 @@
+"""Whether the market is as the signal saw it: the spread is not wide, and the price has not run away."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from mikrobot_platform.kernel.decisions import Code
+from mikrobot_platform.kernel.signals import OrderKind
+from risk_management.rules.case import Case
+from risk_management.rules.facts import known
+from risk_management.rules.ruling import ALLOWED, Allow, Ruling, skip
+
+
+def spread_small(case: Case) -> Ruling:
+    """Skip a spread above the strategy's limit or the customer's own."""
+    quote, limit = case.desk.quote, _least(case.desk.strategy.max_spread, case.limits.max_spread)
+    if limit is None:
+        return ALLOWED
+    numbers = {"spread": quote.ask - quote.bid, "limit": limit}
+    return skip(Code.GATE_SPREAD, numbers) if quote.ask - quote.bid > limit else Allow(numbers)
+
+
+def slippage_small(case: Case) -> Ruling:
+    """Skip an entry at the market that has become worse than the source's price by more than the limit."""
+    desk, signal = case.desk, case.desk.signal
+    limit = _least(desk.strategy.max_slippage, case.limits.max_slippage)
+    wanted, kind = known(signal.entry), known(signal.kind)
+    if limit is None or wanted is None or kind is not OrderKind.MARKET:
+        return ALLOWED
+    worse = (desk.entry - wanted) * desk.side.sign
+    numbers = {"entry": desk.entry, "wanted": wanted, "worse": worse, "limit": limit}
+    return skip(Code.GATE_SLIPPAGE, numbers) if worse > limit else Allow(numbers)
+
+
+def _least(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
