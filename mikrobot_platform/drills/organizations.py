@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import OperationalError
 from django.db.models import Manager
 
 from accounts.closing import erasable
@@ -21,6 +23,7 @@ from mikrobot_platform.db.ids import new_id
 from trading.ledger import ledger_of
 
 NAMES = "organizations.json"
+TRIES = 10
 
 
 @contextmanager
@@ -48,12 +51,23 @@ def create(ids: list[UUID]) -> None:
 
 def _remove(mine: Path) -> None:
     for text in json.loads((mine / NAMES).read_text(encoding="ascii")):
-        with ledger_of(UUID(text)):  # the web's role may not delete there
-            for model in erasable():
-                rows: Manager[Any] = model._base_manager
-                rows.filter(organization_id=text).delete()
-            Organization.objects.filter(pk=text).delete()
+        for remaining in reversed(range(TRIES)):
+            try:
+                _erase(UUID(text))
+                break
+            except OperationalError:  # a worker is busy with what is being taken away, and each waits for the other
+                if not remaining:
+                    raise
+                time.sleep(1)
     shutil.rmtree(mine)
+
+
+def _erase(organization_id: UUID) -> None:
+    with ledger_of(organization_id):  # the web's role may not delete there
+        for model in erasable():
+            rows: Manager[Any] = model._base_manager
+            rows.filter(organization_id=organization_id).delete()
+        Organization.objects.filter(pk=organization_id).delete()
 
 
 def _is_alive(pid: int) -> bool:

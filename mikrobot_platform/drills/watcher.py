@@ -58,9 +58,10 @@ def run(options: Mapping[str, Any]) -> Measurement:
                 began = time.monotonic()
                 written = _write(file, parameters["signals"], parameters["per_second"])
                 seconds = time.monotonic() - began
-                _await(source, written)
+                _await(source, len(written))
             results = {**_compare(source, written), "seconds": round(seconds, 1), "own_watcher": int(is_own)}
         finally:
+            _switch_off(source)
             for left in file.parent.glob("*"):
                 left.unlink()
             file.parent.rmdir()
@@ -134,18 +135,26 @@ def _state(source: Source) -> SourceFile | None:
     return row
 
 
-def _await(source: Source, written: list[bytes]) -> None:
-    """Wait until the last one is in the ledger and as much was read or missed as was written, but not for ever."""
-    deadline = time.monotonic() + PATIENCE_S
+def _await(source: Source, written: int) -> None:
+    """Wait until as much was read or missed as was written, for as long as anything moves."""
+    before, deadline = -1, time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
-        found = _compare(source, written)
         with ledger_of(source.organization_id):
-            is_last_in = RawSignal.objects.filter(source_id=source.pk, body=written[-1]).exclude(
-                state=RawState.RECEIVED
-            )
-            if is_last_in.exists() and found["read"] + found["missed"] >= len(written):
-                return
+            kept = RawSignal.objects.filter(source_id=source.pk).exclude(state=RawState.RECEIVED).count()
+        state = _state(source)
+        found = kept + (state.missed if state else 0)
+        if found >= written:
+            time.sleep(SETTLING_S)  # what comes too often would come now
+            return
+        if found != before:
+            before, deadline = found, time.monotonic() + PATIENCE_S
         time.sleep(0.2)
+
+
+def _switch_off(source: Source) -> None:
+    """Let nobody read the file any more, so that what is taken away stays away."""
+    with ledger_of(source.organization_id):
+        Source.objects.filter(pk=source.pk).update(is_enabled=False)
 
 
 def _compare(source: Source, written: list[bytes]) -> dict[str, int]:
