@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from mikrobot_platform import health
+from risk_management.api.urls import api_urlpatterns as risk_urlpatterns
 from trading.api.urls import api_urlpatterns, hooks_urlpatterns
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -16,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hooks/", include(hooks_urlpatterns)),
     path("api/v1/", include("accounts.api.urls")),
     path("api/v1/", include(api_urlpatterns)),
+    path("api/v1/", include(risk_urlpatterns)),
     path("", include("dashboard.urls")),  # before allauth: one of its doors gets a porter (account/password/set/)
     path("account/", include("allauth.urls")),
 ]

@@ -48,6 +48,8 @@ from accounts.tests import people
 from accounts.tests.people import Team, client_for, team
 from mikrobot_platform.celery import app
 from mikrobot_platform.kernel.events import EventName
+from risk_management.models import Receipt, ReceiptChain, SharedFacts
+from risk_management.tests.rows import decide, facts_of
 from trading import pipeline
 from trading.ledger import ledger_of
 from trading.models import (
@@ -102,6 +104,13 @@ def _file(cast: Team) -> SourceFile:
         return SourceFile.held(source)
 
 
+def _receipt(cast: Team) -> Receipt:
+    """Let the gate decide; receipts are written by the engine, in a transaction of its own."""
+    (receipt_id,) = decide([facts_of(cast.house.pk)], owner=cast.house.pk).values()
+    row: Receipt = Receipt.objects.get(pk=receipt_id)
+    return row
+
+
 MAKERS: dict[str, Callable[[Team], Any]] = {
     "accounts.Membership": lambda cast: Membership.objects.get(user=cast.alice),
     "accounts.Invitation": lambda cast: members.invite(cast.as_alice, f"guest-{uuid4().hex}@example.com", "viewer"),
@@ -116,6 +125,9 @@ MAKERS: dict[str, Callable[[Team], Any]] = {
     "accounts.OutboxEvent": _event,
     "accounts.OutboxDelivery": _delivery,
     "accounts.DrillEffect": lambda cast: DrillEffect.objects.create(event_id=1, publisher=0, number=0, pid=1),
+    "risk_management.Receipt": _receipt,
+    "risk_management.ReceiptChain": lambda cast: ReceiptChain.objects.get(hash=_receipt(cast).hash),
+    "risk_management.SharedFacts": lambda cast: SharedFacts.objects.get(sha256=_receipt(cast).shared_sha256),
     "trading.Source": lambda cast: Source.objects.create(name=f"Source {uuid4().hex[:8]}", kind="rest"),
     "trading.SourceSecret": lambda cast: SourceSecret.objects.create(
         source=MAKERS["trading.Source"](cast), digest=uuid4().bytes
@@ -462,6 +474,7 @@ def parameters(cast: Team) -> dict[str, str]:
         "membership_id": str(bob_seat.pk),
         "export_id": str(made["accounts.DataExport"].pk),
         "source_id": str(source.pk),
+        "receipt_id": str(made["risk_management.Receipt"].pk),
         "raw_id": str(raw.raw_id),
         "organization_id": str(cast.house.pk),
         "signal_id": str(made["trading.Signal"].pk),

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from trading.models.base import LedgerRow
+from accounts.models.shared import LedgerRow
 from trading.models.sources import Source
 
 

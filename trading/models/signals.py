@@ -11,8 +11,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.base import TenantRow
+from accounts.models.shared import LedgerRow, SharedManager
 from mikrobot_platform.kernel.decisions import Code
-from trading.models.base import LedgerRow, SharedManager
 
 
 class RawState(models.TextChoices):

@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models.base import TenantRow
 from accounts.models.fields import SealedField
+from accounts.models.shared import LedgerRow, SharedManager
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.kernel.signals import LevelUnit
-from trading.models.base import LedgerRow, SharedManager
 
 
 def minute_of(at: datetime) -> int:

@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import TradingAccount
 from accounts.models.audit import PLATFORM_ID
 from accounts.models.base import TenantModel
+from accounts.models.shared import LedgerRow, SharedManager
 from trading.engine import stored
-from trading.models.base import LedgerRow, SharedManager
 from trading.strategies import Parameters
 
 

@@ -1,7 +1,8 @@
 """Rows that belong to an organization or to the platform itself.
 
 The platform has no organization: its rows carry the id zero (accounts/models/audit.py). Policies let the engine write
-them in the scope `signals.platform` only; those that are shared are read by everybody who stands in an organization.
+them in one named scope only (`platform_rows`); those that are shared are read by everybody who stands in an
+organization.
 """
 
 from __future__ import annotations

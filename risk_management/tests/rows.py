@@ -1,0 +1,32 @@
+"""What the tests of the gate's rows share: accounts of a cast, facts of theirs, and their receipts written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from accounts.models.audit import PLATFORM_ID
+from accounts.tenancy import system_scope
+from mikrobot_platform.db.ids import new_id
+from risk_management.rules.facts import AccountFacts
+from risk_management.rules.receipt import Clerk
+from risk_management.services import SCOPE, receipts
+from risk_management.tests import gate_facts
+
+
+def facts_of(organization_id: UUID, account_id: UUID | None = None, **changes: Any) -> AccountFacts:
+    """Make the facts of an account that is taken."""
+    return gate_facts.account(organization=str(organization_id), account=str(account_id or new_id()), **changes)
+
+
+def decide(
+    accounts: Sequence[AccountFacts], *, now: datetime = gate_facts.NOW, owner: UUID = PLATFORM_ID, **shared: Any
+) -> dict[UUID, UUID]:
+    """Decide a signal for accounts and write the receipts; return what is new, by account."""
+    signal_id = shared.pop("signal_id", None) or new_id()
+    clerk = Clerk(gate_facts.shared(signal__id=str(signal_id), **shared), now=now)
+    papers = clerk.receipts(accounts)
+    with system_scope(SCOPE):
+        return dict(receipts.write(signal_id, list(zip(accounts, papers, strict=True)), owner=owner))
