@@ -7,6 +7,7 @@ from accounts.models.keys import ApiKey, KeyScope
 from accounts.models.organizations import Acknowledgement, Invitation, Membership, Organization, Role
 from accounts.models.outbox import OutboxDelivery, OutboxEvent
 from accounts.models.people import SignIn, User
+from accounts.models.tiers import TierGrant
 from accounts.models.trading_accounts import AccountStatus, TradingAccount
 from accounts.models.vault import DataKey
 
@@ -26,6 +27,7 @@ __all__ = [
     "OutboxEvent",
     "Role",
     "SignIn",
+    "TierGrant",
     "TradingAccount",
     "User",
 ]

@@ -6,6 +6,7 @@ changed anything: asked a second time, it changes nothing and writes nothing.
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -19,9 +20,10 @@ from django.utils.translation import gettext as _
 
 from accounts import audit, outbox
 from accounts.access import Caller, Permission, Refused
-from accounts.models import ApiKey, Membership, Organization, TradingAccount, User
+from accounts.models import ApiKey, Membership, Organization, TierGrant, TradingAccount, User
 from accounts.services import keys, organizations, trading_accounts
 from accounts.tenancy import tenant_scope
+from accounts.tiers import Tier
 from mikrobot_platform.db import scope as scopes
 
 # What staff may do in an organization; never sign in for somebody, trade, or make keys and members.
@@ -87,6 +89,25 @@ def revoke_key(organization_id: UUID, key_id: UUID) -> bool:
         if ApiKey.objects.filter(pk=key_id, revoked_at__isnull=False).exists():
             return False
         keys.revoke(_caller(organization_id), key_id)
+    return True
+
+
+def grant_tier(organization_id: UUID, tier: Tier, reason: str, *, until: datetime | None = None) -> bool:
+    """Give the organization a tier that it does not pay for; the latest grant holds until it ends."""
+    with tenant_scope(organization_id):
+        organization, now = _locked(organization_id), timezone.now()
+        latest = TierGrant.objects.order_by("-granted_at", "-pk").first()
+        if latest is not None and (latest.tier, latest.until) == (tier, until) and (until is None or until > now):
+            return False
+        TierGrant.objects.create(
+            organization=organization,
+            tier=tier,
+            reason=reason,
+            granted_by=audit.actor().id,
+            granted_at=now,
+            until=until,
+        )
+        audit.record("tier.granted", organization, tier=tier.value, until=until.isoformat() if until else None)
     return True
 
 

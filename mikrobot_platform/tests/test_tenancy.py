@@ -39,17 +39,19 @@ from accounts.models import (
     Organization,
     OutboxDelivery,
     OutboxEvent,
+    TierGrant,
 )
 from accounts.models.audit import PLATFORM_ID
 from accounts.models.base import TenantRow
-from accounts.services import keys, members
+from accounts.services import keys, members, staff
 from accounts.tenancy import SYSTEM_SCOPES, NoTenant, ScopeError, atomic, person_scope, system_scope, tenant_scope
 from accounts.tests import people
 from accounts.tests.people import Team, client_for, team
+from accounts.tiers import Tier
 from mikrobot_platform.celery import app
 from mikrobot_platform.kernel.events import EventName
-from risk_management.models import Receipt, ReceiptChain, SharedFacts
-from risk_management.tests.rows import decide, facts_of
+from risk_management.models import DailyQuota, QuotaClaim, Receipt, ReceiptChain, SharedFacts
+from risk_management.tests.rows import claim, decide, facts_of
 from trading import pipeline
 from trading.ledger import ledger_of
 from trading.models import (
@@ -104,6 +106,20 @@ def _file(cast: Team) -> SourceFile:
         return SourceFile.held(source)
 
 
+def _claimed(cast: Team) -> DailyQuota:
+    claim(cast.house.pk)
+    row: DailyQuota = DailyQuota.objects.latest("pk")
+    return row
+
+
+def _grant(cast: Team) -> TierGrant:
+    """Let staff grant a tier; the web cannot."""
+    with system_scope("staff"):
+        staff.grant_tier(cast.house.pk, Tier.BASIC, "for a test", until=timezone.now() + timedelta(days=1))
+    row: TierGrant = TierGrant.objects.latest("pk")
+    return row
+
+
 def _receipt(cast: Team) -> Receipt:
     """Let the gate decide; receipts are written by the engine, in a transaction of its own."""
     (receipt_id,) = decide([facts_of(cast.house.pk)], owner=cast.house.pk).values()
@@ -125,6 +141,9 @@ MAKERS: dict[str, Callable[[Team], Any]] = {
     "accounts.OutboxEvent": _event,
     "accounts.OutboxDelivery": _delivery,
     "accounts.DrillEffect": lambda cast: DrillEffect.objects.create(event_id=1, publisher=0, number=0, pid=1),
+    "accounts.TierGrant": _grant,
+    "risk_management.DailyQuota": _claimed,
+    "risk_management.QuotaClaim": lambda cast: QuotaClaim.objects.get(account_id=claim(cast.house.pk)),
     "risk_management.Receipt": _receipt,
     "risk_management.ReceiptChain": lambda cast: ReceiptChain.objects.get(hash=_receipt(cast).hash),
     "risk_management.SharedFacts": lambda cast: SharedFacts.objects.get(sha256=_receipt(cast).shared_sha256),

@@ -58,7 +58,7 @@ CREATE AGGREGATE risk_management_link(head text, body text) (SFUNC = risk_manage
 CREATE FUNCTION risk_management_write_receipts(
     owner_ uuid, signal_ uuid, at_ timestamptz, shared_id_ uuid, shared_ text,
     ids_ uuid[], organizations_ uuid[], accounts_ uuid[], verdicts_ text[], codes_ text[], bodies_ text[], facts_ text[]
-) RETURNS TABLE (account uuid, receipt uuid) LANGUAGE plpgsql AS $$
+) RETURNS TABLE (account uuid, receipt uuid) LANGUAGE plpgsql SET work_mem = '64MB' AS $$
 DECLARE shared_hash_ text := encode(sha256(convert_to(shared_, 'UTF8')), 'hex');
 BEGIN
     INSERT INTO risk_management_receiptchain (organization_id, position, hash)

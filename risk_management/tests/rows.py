@@ -12,7 +12,8 @@ from accounts.tenancy import system_scope
 from mikrobot_platform.db.ids import new_id
 from risk_management.rules.facts import AccountFacts
 from risk_management.rules.receipt import Clerk
-from risk_management.services import SCOPE, receipts
+from risk_management.services import SCOPE, quota, receipts
+from risk_management.services.quota import Wish
 from risk_management.tests import gate_facts
 
 
@@ -30,3 +31,12 @@ def decide(
     papers = clerk.receipts(accounts)
     with system_scope(SCOPE):
         return dict(receipts.write(signal_id, list(zip(accounts, papers, strict=True)), owner=owner))
+
+
+def claim(organization_id: UUID, *, limit: int | None = None, now: datetime = gate_facts.NOW) -> UUID:
+    """Let one order of a new account take a place of the day; return the account."""
+    account_id = new_id()
+    wish = Wish(organization_id=organization_id, account_id=account_id, day=now.date(), limit=limit)
+    with system_scope(SCOPE):
+        assert quota.admit(new_id(), [wish], now=now) == {account_id}
+    return account_id

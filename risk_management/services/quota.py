@@ -1,0 +1,76 @@
+"""The daily quota: so many trades of an organization between two midnights of its owner's time zone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import connections
+
+from mikrobot_platform.db import scope as scopes
+from risk_management.models import DailyQuota
+
+_ADMIT = "select risk_management_admit(%s::uuid, %s, %s::uuid[], %s::uuid[], %s::date[], %s::integer[])"
+_GIVE_BACK = "select risk_management_give_back(%s::uuid, %s, %s::uuid[], %s::uuid[])"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """An order that asks for its place."""
+
+    organization_id: UUID
+    account_id: UUID
+    day: date
+    limit: int | None  # of the organization's tier; None: unlimited
+
+
+def day_of(zone: str, now: datetime) -> date:
+    """Return the day whose quota a moment uses."""
+    return now.astimezone(ZoneInfo(zone)).date()
+
+
+def admit(signal_id: UUID, wishes: Sequence[Wish], *, now: datetime) -> frozenset[UUID]:
+    """Let in as many orders as there are places; return the accounts that have one.
+
+    One statement, which holds the days' rows: of any number at once exactly as many come in as may, those that stand
+    first. Who has a place keeps it, and asking again takes no second one.
+    """
+    if not wishes:
+        return frozenset()
+    values: list[Any] = [
+        signal_id,
+        now,
+        [wish.organization_id for wish in wishes],
+        [wish.account_id for wish in wishes],
+        [wish.day for wish in wishes],
+        [wish.limit for wish in wishes],
+    ]
+    with connections[scopes.current().alias].cursor() as cursor:
+        cursor.execute(_ADMIT, values)
+        return frozenset(account_id for (account_id,) in cursor.fetchall())
+
+
+def give_back(signal_id: UUID, accounts: Sequence[tuple[UUID, UUID]], *, now: datetime) -> int:
+    """Free the places of orders that provably never left, given as organization and account; return how many were.
+
+    Twice frees no second place. Never for an order of which nobody knows what became: it may be at the venue.
+    """
+    values: list[Any] = [signal_id, now, [one for one, _ in accounts], [account for _, account in accounts]]
+    with connections[scopes.current().alias].cursor() as cursor:
+        cursor.execute(_GIVE_BACK, values)
+        return int(cursor.fetchone()[0])
+
+
+def used(days: Mapping[UUID, date]) -> Mapping[UUID, int]:
+    """Return how many places of its day each organization has taken, with one query."""
+    rows = DailyQuota.objects.filter(organization_id__in=list(days), day__in=_distinct(days.values()))
+    taken = {(row.organization_id, row.day): row.used for row in rows}
+    return {organization_id: taken.get((organization_id, day), 0) for organization_id, day in days.items()}
+
+
+def _distinct(days: Collection[date]) -> list[date]:
+    return sorted(set(days))
