@@ -26,6 +26,8 @@ class EventName(StrEnum):
     EXPORT_READY = "export.ready"
     API_KEY_CREATED = "api_key.created"
     API_KEY_REVOKED = "api_key.revoked"
+    SWITCH_OFF = "switch.off"
+    SWITCH_LIFTED = "switch.lifted"
     DRILL = "drill.tick"
 
 

@@ -40,6 +40,8 @@ SUBSCRIBERS: Mapping[EventName, tuple[str, ...]] = {
     EventName.EXPORT_READY: ("notifications.dispatch:export_ready",),
     EventName.API_KEY_CREATED: ("notifications.dispatch:api_key_created",),
     EventName.API_KEY_REVOKED: ("notifications.dispatch:api_key_revoked",),
+    EventName.SWITCH_OFF: (),
+    EventName.SWITCH_LIFTED: (),
     EventName.DRILL: ("accounts.outbox_drill:effect",),
 }
 

@@ -50,7 +50,7 @@ from accounts.tests.people import Team, client_for, team
 from accounts.tiers import Tier
 from mikrobot_platform.celery import app
 from mikrobot_platform.kernel.events import EventName
-from risk_management.models import DailyQuota, QuotaClaim, Receipt, ReceiptChain, SharedFacts
+from risk_management.models import DailyQuota, QuotaClaim, Receipt, ReceiptChain, SharedFacts, Switch
 from risk_management.tests.rows import claim, decide, facts_of
 from trading import pipeline
 from trading.ledger import ledger_of
@@ -147,6 +147,9 @@ MAKERS: dict[str, Callable[[Team], Any]] = {
     "risk_management.Receipt": _receipt,
     "risk_management.ReceiptChain": lambda cast: ReceiptChain.objects.get(hash=_receipt(cast).hash),
     "risk_management.SharedFacts": lambda cast: SharedFacts.objects.get(sha256=_receipt(cast).shared_sha256),
+    "risk_management.Switch": lambda cast: Switch.objects.create(
+        level="organization", reason="a test", set_at=timezone.now(), set_by_kind="system"
+    ),
     "trading.Source": lambda cast: Source.objects.create(name=f"Source {uuid4().hex[:8]}", kind="rest"),
     "trading.SourceSecret": lambda cast: SourceSecret.objects.create(
         source=MAKERS["trading.Source"](cast), digest=uuid4().bytes

@@ -1,12 +1,15 @@
-"""What the gate keeps: receipts with the facts behind them, quotas. One file a noun; this page is the index."""
+"""What the gate keeps. One file a noun; this page is the index."""
 
 from risk_management.models.quota import DailyQuota, QuotaClaim
 from risk_management.models.receipts import Receipt, ReceiptChain, SharedFacts
+from risk_management.models.switches import Level, Switch
 
 __all__ = [
     "DailyQuota",
+    "Level",
     "QuotaClaim",
     "Receipt",
     "ReceiptChain",
     "SharedFacts",
+    "Switch",
 ]
