@@ -28,6 +28,7 @@ class EventName(StrEnum):
     API_KEY_REVOKED = "api_key.revoked"
     SWITCH_OFF = "switch.off"
     SWITCH_LIFTED = "switch.lifted"
+    LIMITS_CHANGED = "limits.changed"
     DRILL = "drill.tick"
 
 

@@ -42,6 +42,7 @@ SUBSCRIBERS: Mapping[EventName, tuple[str, ...]] = {
     EventName.API_KEY_REVOKED: ("notifications.dispatch:api_key_revoked",),
     EventName.SWITCH_OFF: (),
     EventName.SWITCH_LIFTED: (),
+    EventName.LIMITS_CHANGED: (),
     EventName.DRILL: ("accounts.outbox_drill:effect",),
 }
 

@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -49,8 +50,10 @@ from accounts.tests import people
 from accounts.tests.people import Team, client_for, team
 from accounts.tiers import Tier
 from mikrobot_platform.celery import app
+from mikrobot_platform.kernel import plain
 from mikrobot_platform.kernel.events import EventName
-from risk_management.models import DailyQuota, QuotaClaim, Receipt, ReceiptChain, SharedFacts, Switch
+from risk_management.models import AccountLimits, DailyQuota, QuotaClaim, Receipt, ReceiptChain, SharedFacts, Switch
+from risk_management.rules.settings import Limits
 from risk_management.tests.rows import claim, decide, facts_of
 from trading import pipeline
 from trading.ledger import ledger_of
@@ -147,6 +150,11 @@ MAKERS: dict[str, Callable[[Team], Any]] = {
     "risk_management.Receipt": _receipt,
     "risk_management.ReceiptChain": lambda cast: ReceiptChain.objects.get(hash=_receipt(cast).hash),
     "risk_management.SharedFacts": lambda cast: SharedFacts.objects.get(sha256=_receipt(cast).shared_sha256),
+    "risk_management.AccountLimits": lambda cast: AccountLimits.objects.create(
+        account=people.make_account(cast.as_alice, f"Account {uuid4().hex[:6]}"),
+        current=plain.text(Limits(max_leverage=Decimal(30))),
+        changed_at=timezone.now(),
+    ),
     "risk_management.Switch": lambda cast: Switch.objects.create(
         level="organization", reason="a test", set_at=timezone.now(), set_by_kind="system"
     ),

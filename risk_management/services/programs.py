@@ -1,0 +1,60 @@
+"""Which firm's program an account is under, and by which clock its days turn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from functools import lru_cache
+from types import MappingProxyType
+
+from accounts.models import TradingAccount
+from accounts.models.trading_accounts import Phase as AccountPhase
+from risk_management.compliance.clock import ResetClock
+from risk_management.compliance.library import Choice, Found, Library, bundled, load
+from risk_management.compliance.program import Phase, Program
+
+_PHASES: Mapping[str, Phase] = MappingProxyType(
+    {
+        AccountPhase.EVALUATION: Phase.CHALLENGE,
+        AccountPhase.VERIFICATION: Phase.VERIFICATION,
+        AccountPhase.FUNDED: Phase.FUNDED,
+    }
+)
+
+
+@lru_cache(maxsize=1)
+def library() -> Library:
+    """Read our files once in a process."""
+    return load(bundled())
+
+
+def find(account: TradingAccount, *, on: date) -> Found | None:
+    """Return the program of an account, or that none is known; None for an account of no firm."""
+    if account.kind != TradingAccount.Kind.PROP or account.size is None or account.phase not in _PHASES:
+        return None
+    return _find(account.firm, account.program, _PHASES[account.phase], format(account.size.normalize(), "f"), on)
+
+
+@lru_cache(maxsize=4096)
+def _find(firm: str, program: str, phase: Phase, size: str, on: date) -> Found:
+    from decimal import Decimal
+
+    return library().find(Choice(firm=firm, program=program, phase=phase, size=Decimal(size)), on=on)
+
+
+def program_of(account: TradingAccount, *, on: date) -> Program | None:
+    """Return the program of an account; None for an account of no firm, or of a program that nobody knows."""
+    found = find(account, on=on)
+    return None if found is None else found.program
+
+
+def key_of(program: Program) -> str:
+    """Name a program so that no other edition, phase, size or variant has the same name."""
+    edition = program.edition
+    return f"{edition.firm} {edition.program} {edition.version}, {program.phase}, {program.size:f}, {program.variant}"
+
+
+def day_clock(account: TradingAccount, zone: str, *, now: datetime) -> ResetClock:
+    """Return the clock by which an account's days turn: its firm's, or midnight where its owner lives."""
+    program = program_of(account, on=now.date())
+    return ResetClock(zone=zone, at=time(0)) if program is None else program.day
