@@ -50,6 +50,7 @@ TIMETABLE: dict[str, float] = {
     "trading.sweep_signals": 5.0,
     "trading.forget_signals": 60.0,
     "accounts.sweep_organizations": 60.0,
+    "risk_management.turn_days": 60.0,
     "accounts.verify_audit": 3600.0,  # does its work once a day; a restarted beat forgets when it last asked
     "accounts.forget": 3600.0,
 }

@@ -29,6 +29,7 @@ class EventName(StrEnum):
     SWITCH_OFF = "switch.off"
     SWITCH_LIFTED = "switch.lifted"
     LIMITS_CHANGED = "limits.changed"
+    LIMIT_REACHED = "limit.reached"
     DRILL = "drill.tick"
 
 

@@ -43,6 +43,7 @@ SUBSCRIBERS: Mapping[EventName, tuple[str, ...]] = {
     EventName.SWITCH_OFF: (),
     EventName.SWITCH_LIFTED: (),
     EventName.LIMITS_CHANGED: (),
+    EventName.LIMIT_REACHED: (),
     EventName.DRILL: ("accounts.outbox_drill:effect",),
 }
 

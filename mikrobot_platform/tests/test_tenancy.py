@@ -52,9 +52,19 @@ from accounts.tiers import Tier
 from mikrobot_platform.celery import app
 from mikrobot_platform.kernel import plain
 from mikrobot_platform.kernel.events import EventName
-from risk_management.models import AccountLimits, DailyQuota, QuotaClaim, Receipt, ReceiptChain, SharedFacts, Switch
+from risk_management.models import (
+    AccountEvent,
+    AccountLimits,
+    AccountState,
+    DailyQuota,
+    QuotaClaim,
+    Receipt,
+    ReceiptChain,
+    SharedFacts,
+    Switch,
+)
 from risk_management.rules.settings import Limits
-from risk_management.tests.rows import claim, decide, facts_of
+from risk_management.tests.rows import claim, decide, facts_of, observed
 from trading import pipeline
 from trading.ledger import ledger_of
 from trading.models import (
@@ -155,6 +165,8 @@ MAKERS: dict[str, Callable[[Team], Any]] = {
         current=plain.text(Limits(max_leverage=Decimal(30))),
         changed_at=timezone.now(),
     ),
+    "risk_management.AccountState": lambda cast: AccountState.objects.get(account_id=observed(cast)),
+    "risk_management.AccountEvent": lambda cast: AccountEvent.objects.get(account_id=observed(cast)),
     "risk_management.Switch": lambda cast: Switch.objects.create(
         level="organization", reason="a test", set_at=timezone.now(), set_by_kind="system"
     ),

@@ -3,10 +3,13 @@
 from risk_management.models.limits import AccountLimits
 from risk_management.models.quota import DailyQuota, QuotaClaim
 from risk_management.models.receipts import Receipt, ReceiptChain, SharedFacts
+from risk_management.models.states import AccountEvent, AccountState
 from risk_management.models.switches import Level, Switch
 
 __all__ = [
+    "AccountEvent",
     "AccountLimits",
+    "AccountState",
     "DailyQuota",
     "Level",
     "QuotaClaim",

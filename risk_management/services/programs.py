@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, time
+from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -37,8 +38,6 @@ def find(account: TradingAccount, *, on: date) -> Found | None:
 
 @lru_cache(maxsize=4096)
 def _find(firm: str, program: str, phase: Phase, size: str, on: date) -> Found:
-    from decimal import Decimal
-
     return library().find(Choice(firm=firm, program=program, phase=phase, size=Decimal(size)), on=on)
 
 
@@ -58,3 +57,13 @@ def day_clock(account: TradingAccount, zone: str, *, now: datetime) -> ResetCloc
     """Return the clock by which an account's days turn: its firm's, or midnight where its owner lives."""
     program = program_of(account, on=now.date())
     return ResetClock(zone=zone, at=time(0)) if program is None else program.day
+
+
+def by_key(key: str) -> Program | None:
+    """Return the program that `key_of` has named; None for no name, or when its edition is not among our files."""
+    return _by_key().get(key)
+
+
+@lru_cache(maxsize=1)
+def _by_key() -> Mapping[str, Program]:
+    return MappingProxyType({key_of(program): program for program in library().programs})

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
+
+from django.db import transaction
 
 from accounts.models.audit import PLATFORM_ID
 from accounts.tenancy import system_scope
+from accounts.tests import people
+from accounts.tests.people import Team
+from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.ids import new_id
+from risk_management.compliance.account import Event, Snapshot
 from risk_management.rules.facts import AccountFacts
 from risk_management.rules.receipt import Clerk
-from risk_management.services import SCOPE, quota, receipts
+from risk_management.services import SCOPE, quota, receipts, states
 from risk_management.services.quota import Wish
 from risk_management.tests import gate_facts
 
@@ -40,3 +47,21 @@ def claim(organization_id: UUID, *, limit: int | None = None, now: datetime = ga
     with system_scope(SCOPE):
         assert quota.admit(new_id(), [wish], now=now) == {account_id}
     return account_id
+
+
+def observe(organization_id: UUID, account_id: UUID, *events: Event) -> list[bool]:
+    """Take events of an account as the account watch does: by the engine, in a transaction each."""
+    scope, taken = scopes.Scope(organization_id=organization_id, alias=scopes.ENGINE), []
+    for event in events:
+        with scopes.enter(scope), transaction.atomic(using=scopes.ENGINE):
+            taken.append(states.observe(account_id, event))
+    return taken
+
+
+def observed(cast: Team) -> UUID:
+    """Make an account that was seen once; committed before, so that the engine can see it."""
+    with scopes.enter(scopes.Scope(organization_id=cast.house.pk, alias=scopes.ENGINE)):
+        account = people.make_account(cast.as_alice, f"Account {uuid4().hex[:6]}")
+    seen = Snapshot(at=gate_facts.NOW, balance=Decimal(1000), equity=Decimal(990))
+    observe(cast.house.pk, account.pk, seen)
+    return account.pk
