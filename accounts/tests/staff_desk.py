@@ -38,6 +38,8 @@ from accounts.services import keys, members
 from accounts.tenancy import atomic, system_scope, tenant_scope
 from accounts.tests.people import Team, accept_documents, client_for, make_account, make_user, team
 from mikrobot_platform.kernel.events import EventName
+from risk_management.models import Receipt, Switch
+from risk_management.tests.rows import decide, facts_of
 from trading.models import RawSignal
 from trading.pipeline import ingest
 from trading.tests.sources import make_source, rest
@@ -128,6 +130,12 @@ def full() -> Full:
     delivered = ingest(make_source(cast.house.pk), rest(), now=timezone.now())
     with tenant_scope(cast.house.pk), atomic():
         message = RawSignal.objects.get(pk=delivered.raw_id)
+        switch = Switch.objects.create(
+            level="account", account_id=account.pk, reason="a test", set_at=timezone.now(), set_by_kind="system"
+        )
+    (receipt_id,) = decide([facts_of(cast.house.pk, account.pk)]).values()
+    with tenant_scope(cast.house.pk), atomic():
+        receipt = Receipt.objects.get(pk=receipt_id)
     digest = bytes(key.digest)
     secrets = {
         "very secret",
@@ -166,5 +174,7 @@ def full() -> Full:
             membership,
             sign_in,
             message,
+            switch,
+            receipt,
         ],
     )

@@ -55,6 +55,15 @@ def tenant_table(
     return RunSQL(";\n".join(statements), reverse_sql=";\n".join(undo))
 
 
+def system_read(table: str, *, scope: str) -> RunSQL:
+    """Let one more system scope read `table`, which has its policies already."""
+    name = f"system_read_{scope.replace('.', '_')}"
+    return RunSQL(
+        f"CREATE POLICY {name} ON {table} FOR SELECT TO {ENGINE_ROLE} USING ({SYSTEM} IN ('{scope}'))",
+        reverse_sql=f"DROP POLICY {name} ON {table}",
+    )
+
+
 def platform_rows(table: str, *, scope: str, is_shared: bool) -> RunSQL:
     """Let `table` hold rows of the platform, beside those of tenants.
 

@@ -75,6 +75,7 @@ class Migration(migrations.Migration):
                 ("floating", models.DecimalField(decimal_places=8, max_digits=20, null=True)),
                 ("margin_used", models.DecimalField(decimal_places=8, max_digits=20, null=True)),
                 ("peak_equity", models.DecimalField(decimal_places=8, max_digits=20, null=True)),
+                ("peak_close", models.DecimalField(decimal_places=8, max_digits=20, null=True)),
                 ("is_day_open", models.BooleanField(default=False)),
                 (
                     "account",

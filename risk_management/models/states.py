@@ -59,13 +59,14 @@ class AccountState(TenantModel):
     start = models.TextField(blank=True)  # canonical JSON of compliance.account.AccountState, where there is a program
     state = models.TextField(blank=True)
     warned = models.TextField(default="[]")  # canonical JSON of own_rooms.Warned
-    # The last snapshot, and the highest equity since the account came here.
+    # The last snapshot, and the highest since the account came here: equity, and balance at the end of an owner's day.
     seen_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True)
     balance = models.DecimalField(max_digits=20, decimal_places=8, null=True)
     equity = models.DecimalField(max_digits=20, decimal_places=8, null=True)
     floating = models.DecimalField(max_digits=20, decimal_places=8, null=True)
     margin_used = models.DecimalField(max_digits=20, decimal_places=8, null=True)
     peak_equity = models.DecimalField(max_digits=20, decimal_places=8, null=True)
+    peak_close = models.DecimalField(max_digits=20, decimal_places=8, null=True)
     is_day_open = models.BooleanField(default=False)  # a reset was passed and nobody knows with which balance
 
     class Meta(TenantModel.Meta):

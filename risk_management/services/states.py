@@ -115,12 +115,31 @@ def _look(row: AccountState, event: compliance.Snapshot, seen: Seen | None) -> N
     row.peak_equity = highest if row.peak_equity is None else max(row.peak_equity, highest)
     if row.seen_at is not None and event.at <= row.seen_at:
         return
+    _close_days(row, event)
     row.seen_at, row.balance, row.equity = event.at, event.balance, event.equity
     row.floating, row.margin_used = (None, None) if seen is None else (seen.floating, seen.margin_used)
     news, known = own.warnings(_WARNED.read(json.loads(row.warned)), _own_rooms(row, event.at))
     row.warned = _WARNED.write(known)
     for one in news:
         _warn(row.account_id, one.limit, one.percent, whose="own")
+
+
+def _close_days(row: AccountState, event: compliance.Snapshot) -> None:
+    """Raise the highest close when the owner's day has turned since the last snapshot.
+
+    Of the balances before and after, the higher one: the customer's own floor then stands no lower than it should.
+    """
+    if row.seen_at is None or row.balance is None:
+        row.peak_close = event.balance
+        return
+    zone = _owner_zone()
+    if own.periods(zone, row.seen_at).day != own.periods(zone, event.at).day:
+        row.peak_close = max(row.peak_close or row.balance, row.balance, event.balance)
+
+
+def _owner_zone() -> str:
+    zone: str = Membership.objects.select_related("user").get(role=Role.OWNER).user.time_zone
+    return zone
 
 
 def _warn(account_id: UUID, limit: str, percent: int, *, whose: str) -> None:
@@ -271,8 +290,7 @@ def _own_rooms(row: AccountState, now: datetime) -> tuple[own.OwnRoom, ...]:
     standing = limits.standing(row.account_id, now=now)
     if standing is None or row.balance is None or row.equity is None:
         return ()
-    owner = Membership.objects.select_related("user").get(role=Role.OWNER)
-    found = own.periods(owner.user.time_zone, now)
+    found = own.periods(_owner_zone(), now)
     results = own.Results(
         day=_settled_since(row.account_id, found.day.starts, now),
         week=_settled_since(row.account_id, found.week.starts, now),

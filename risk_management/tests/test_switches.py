@@ -7,17 +7,20 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connections
 from django.db.utils import DatabaseError
 
 from accounts import audit
 from accounts.access import Caller, Refused
+from accounts.admin.base import record_url
 from accounts.audit import Actor
 from accounts.models import AuditEntry, OutboxEvent, User
 from accounts.models.audit import PLATFORM_ID
 from accounts.tenancy import atomic, system_scope, tenant_scope
 from accounts.tests import people
 from accounts.tests.people import Team, team
+from accounts.tests.staff_desk import desk, do
 from mikrobot_platform.db.ids import new_id
 from risk_management.models import Level, Switch
 from risk_management.rules import decide, facts
@@ -207,6 +210,33 @@ def test_the_web_does_not_write_the_platforms() -> None:
     with pytest.raises(DatabaseError, match="row-level security"), tenant_scope(PLATFORM_ID), atomic():
         Switch.objects.create(level=Level.PLATFORM, reason="x", set_at=NOW, set_by_kind="user")
     assert told(cast).platform is None
+
+
+def test_staff_switch_the_platform_off_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = (people.make_user(name, is_staff=True).email for name in ("sam", "sue"))
+    call_command("platform_switch", "off", "--by", one, "--reason", "the feed is wrong", "--lockout")
+    pk = capsys.readouterr().out.split()[-1]
+    call_command("platform_switch", "list")
+    assert f"{pk}  the platform  until it is lifted  LOCKOUT  the feed is wrong" in capsys.readouterr().out
+    for who, problem in ((one, "second person"), (people.make_user("nobody").email, "is not staff")):
+        with pytest.raises(CommandError, match=problem):
+            call_command("platform_switch", "lift", pk, "--by", who, "--reason", "it is right")
+    call_command("platform_switch", "lift", pk, "--by", other, "--reason", "it is right")
+    call_command("platform_switch", "lift", pk, "--by", other, "--reason", "it is right")
+    assert "nothing was changed" in capsys.readouterr().out
+    with pytest.raises(CommandError, match="no switch"):
+        call_command("platform_switch", "lift", str(new_id()), "--by", other, "--reason", "x")
+
+
+def test_the_staff_page_lifts_for_a_customer_and_not_twice() -> None:
+    cast = team()
+    row, client = off(cast.as_alice, is_lockout=True), desk()
+    assert client.get(record_url(row)).status_code == 200
+    assert do(client, row, "lift").status_code == 302
+    assert told(cast).organizations == {}
+    do(client, row, "lift")
+    with tenant_scope(cast.house.pk), atomic():
+        assert AuditEntry.objects.filter(action="switch.lifted").count() == 1
 
 
 # --- Kept ------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,251 @@
+"""What is stored of a shard of accounts, as facts for the rules: one query a table, however many accounts there are.
+
+A fact that is not stored is Missing by its name, and denies. What stands in no row of this room (how the account
+follows, what its venue says) is Missing as well; whoever has it puts it in with `dataclasses.replace`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import connections
+
+from accounts.models import AccountStatus, Membership, Organization, Role, TradingAccount
+from accounts.services.tiers import tiers_of
+from accounts.tiers import TERMS, Tier
+from mikrobot_platform.db import scope as scopes
+from mikrobot_platform.kernel import plain
+from mikrobot_platform.kernel.money import Currency
+from risk_management.compliance.account import AccountState as FirmState
+from risk_management.compliance.program import Axis, Program
+from risk_management.models import AccountState
+from risk_management.own_rooms import Periods, periods
+from risk_management.rules.facts import AccountFacts, Entitlement, Firm, Missing, Snapshot, Switch
+from risk_management.rules.settings import Limits
+from risk_management.services import limits, programs, quota, switches
+from risk_management.services.switches import Switches
+
+# A pause after a loss or an entry lasts a week at most (limits.py); what came before decides nothing.
+LOOK_BACK = timedelta(days=8)
+SOMEBODY_ELSES = frozenset({Axis.THIRD_PARTY_SIGNALS})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """The facts of a shard, and those of its facts that all accounts share."""
+
+    accounts: tuple[AccountFacts, ...]
+    programs: Mapping[str, Program]
+    platform_stop: Switch | None
+    strategy_stop: Switch | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _House:
+    """What an organization's accounts have in common."""
+
+    zone: str
+    periods: Periods
+    day: date
+    tier: Tier
+    opens_trades: bool
+    quota_used: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Ledger:
+    """What the stored ledger adds up to, in the order of the query's columns."""
+
+    day: Decimal
+    week: Decimal
+    month: Decimal
+    entries: int
+    loss_streak: int
+    last_loss_at: datetime | None
+    last_entry_at: datetime | None
+
+
+def load(
+    accounts: Collection[UUID],
+    *,
+    symbol: str,
+    now: datetime,
+    strategy_id: UUID | None = None,
+    uses: frozenset[Axis] = SOMEBODY_ELSES,
+) -> Loaded:
+    """Read the facts of these accounts, in the order of organization and account. The caller stands in a scope."""
+    rows = list(TradingAccount.objects.filter(pk__in=accounts).defer("credentials").order_by("organization_id", "pk"))
+    ids, owners = [row.pk for row in rows], sorted({row.organization_id for row in rows})
+    houses = _houses(owners, now)
+    stops = switches.load(owners, now=now, strategy_id=strategy_id)
+    own = limits.load(ids, now=now)
+    states = {state.account_id: state for state in AccountState.objects.filter(account_id__in=ids)}
+    ledgers = _ledgers([row for row in rows if row.organization_id in houses], houses, symbol, now)
+    found: dict[str, Program] = {}
+    facts = []
+    for row in rows:
+        program = programs.program_of(row, on=now.date())
+        if program is not None:
+            found[programs.key_of(program)] = program
+        facts.append(
+            _facts(
+                row,
+                houses.get(row.organization_id),
+                stops,
+                own=own.get(row.pk),
+                state=states.get(row.pk),
+                ledger=ledgers.get(row.pk),
+                firm=_firm(row, program, states.get(row.pk), uses),
+            )
+        )
+    return Loaded(accounts=tuple(facts), programs=found, platform_stop=stops.platform, strategy_stop=stops.strategy)
+
+
+def _houses(owners: Sequence[UUID], now: datetime) -> Mapping[UUID, _House]:
+    """Describe each organization; one without an owner is not described, and its facts are missing."""
+    seats = Membership.objects.filter(organization_id__in=owners, role=Role.OWNER)
+    zones = dict(seats.values_list("organization_id", "user__time_zone"))
+    active = set(
+        Organization.objects.filter(pk__in=owners, suspended_at=None, closing_at=None).values_list("pk", flat=True)
+    )
+    tiers = tiers_of(list(owners), now=now)
+    days = {owner: quota.day_of(zone, now) for owner, zone in zones.items()}
+    used = quota.used(days)
+    return {
+        owner: _House(
+            zone=zone,
+            periods=periods(zone, now),
+            day=days[owner],
+            tier=tiers[owner],
+            opens_trades=owner in active,
+            quota_used=used[owner],
+        )
+        for owner, zone in zones.items()
+    }
+
+
+def _facts(
+    row: TradingAccount,
+    house: _House | None,
+    stops: Switches,
+    *,
+    own: Limits | None,
+    state: AccountState | None,
+    ledger: _Ledger | None,
+    firm: Firm | None,
+) -> AccountFacts:
+    told = None if state is None else ledger  # nobody watches an account without a state
+    return AccountFacts(
+        account=str(row.pk),
+        organization=str(row.organization_id),
+        currency=Currency(row.currency),
+        zone=Missing("the time zone of the account's owner") if house is None else house.zone,
+        follow=Missing("how the account follows the strategy"),
+        limits=Missing("what the account's owner allows it") if own is None else own,
+        entitlement=Missing("the tier of the organization") if house is None else _entitlement(house),
+        quota_used=Missing("how many trades were made today") if house is None else house.quota_used,
+        account_stop=_account_stop(row) or stops.accounts.get(row.pk),
+        organization_stop=stops.organizations.get(row.organization_id),
+        firm=firm,
+        snapshot=_snapshot(state),
+        terms=Missing("what the venue asks of the account"),
+        positions=Missing("the account's open positions"),
+        orders=Missing("the account's working orders"),
+        siblings=Missing("what other accounts of the customer hold"),
+        day=Missing("the day of the account's results") if house is None else house.day,
+        realised_day=told.day if told else Missing("the result of this day"),
+        realised_week=told.week if told else Missing("the result of this week"),
+        realised_month=told.month if told else Missing("the result of this month"),
+        peak_equity=_or_missing(None if state is None else state.peak_equity, "the highest equity of the account"),
+        peak_close=_or_missing(None if state is None else state.peak_close, "the highest balance at the end of a day"),
+        trades_today=told.entries if told else Missing("the account's trades of today"),
+        loss_streak=told.loss_streak if told else Missing("the account's losses in a row"),
+        last_loss_at=told.last_loss_at if told else Missing("the account's last loss"),
+        last_entry_at=told.last_entry_at if told else Missing("the last entry in this symbol"),
+        stats=Missing("the account's record of trades"),
+        requests_today=Missing("how many requests were sent today"),
+    )
+
+
+def _or_missing(value: Decimal | None, name: str) -> Decimal | Missing:
+    return Missing(name) if value is None else value
+
+
+def _entitlement(house: _House) -> Entitlement:
+    terms = TERMS[house.tier]
+    return Entitlement(tier=house.tier.value, opens_trades=house.opens_trades, daily_quota=terms.daily_quota)
+
+
+def _account_stop(row: TradingAccount) -> Switch | None:
+    """An account that is paused, closed or not on auto-trading is off, whoever has put it into the shard."""
+    if row.status != AccountStatus.READY:
+        return Switch(reason=row.status_reason or f"the account is {row.status}", since=row.status_at)
+    return None if row.is_auto_trading else Switch(reason="auto-trading is off", since=row.status_at)
+
+
+def _firm(
+    row: TradingAccount, program: Program | None, state: AccountState | None, uses: frozenset[Axis]
+) -> Firm | None:
+    """Take the edition that holds today: what a firm forbids by now counts, whenever the account began."""
+    if row.kind != TradingAccount.Kind.PROP:
+        return None
+    kept = "" if state is None else state.state
+    where = plain.read(FirmState, kept) if kept else Missing("where the firm's limits stand")
+    return Firm(program=None if program is None else programs.key_of(program), state=where, uses=uses)
+
+
+def _snapshot(state: AccountState | None) -> Snapshot | Missing:
+    if state is None or state.seen_at is None:
+        return Missing("the account's balance and equity")
+    return Snapshot(
+        at=state.seen_at,
+        balance=_or_missing(state.balance, "the account's balance"),
+        equity=_or_missing(state.equity, "the account's equity"),
+        floating=_or_missing(state.floating, "the account's open result"),
+        margin_used=_or_missing(state.margin_used, "the account's margin in use"),
+    )
+
+
+_LEDGERS = """
+    select a.account_id,
+           coalesce(sum(e.profit) filter (where e.at >= a.day), 0),
+           coalesce(sum(e.profit) filter (where e.at >= a.week), 0),
+           coalesce(sum(e.profit) filter (where e.at >= a.month), 0),
+           count(*) filter (where e.kind = 'Opened' and e.at >= a.day),
+           count(*) filter (where e.profit < 0 and e.at >= a.day and e.at > coalesce(e.won_at, '-infinity')),
+           max(e.at) filter (where e.profit < 0),
+           max(e.at) filter (where e.kind = 'Opened' and e.symbol = %s)
+    from unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])
+        a (organization_id, account_id, day, week, month, since)
+    left join lateral (
+        select kind, at, profit, symbol, max(at) filter (where profit > 0) over () as won_at
+        from risk_management_accountevent
+        where organization_id = a.organization_id and account_id = a.account_id and number is not null
+            and at >= a.since and at <= %s
+    ) e on true
+    group by a.account_id
+"""
+
+
+def _ledgers(
+    rows: Sequence[TradingAccount], houses: Mapping[UUID, _House], symbol: str, now: datetime
+) -> Mapping[UUID, _Ledger]:
+    of = [houses[row.organization_id].periods for row in rows]
+    values: list[Any] = [
+        symbol,
+        [row.organization_id for row in rows],
+        [row.pk for row in rows],
+        [one.day.starts for one in of],
+        [one.week.starts for one in of],
+        [one.month.starts for one in of],
+        [min(one.week.starts, one.month.starts, now - LOOK_BACK) for one in of],
+        now,
+    ]
+    with connections[scopes.current().alias].cursor() as cursor:
+        cursor.execute(_LEDGERS, values)
+        return {account: _Ledger(*figures) for account, *figures in cursor.fetchall()}
