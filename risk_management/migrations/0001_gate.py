@@ -12,6 +12,8 @@ WATCHED = ["staff", "doctor"]
 APPEND_ONLY = """
 GRANT INSERT, DELETE ON risk_management_sharedfacts, risk_management_receipt TO mikrobot_engine;
 GRANT INSERT, UPDATE, DELETE ON risk_management_receiptchain TO mikrobot_engine;
+-- Compressing them took half of the time of writing: 1,000 receipts in 187 ms, and in 114 ms without, on two cores.
+ALTER TABLE risk_management_receipt ALTER body SET STORAGE EXTERNAL, ALTER facts SET STORAGE EXTERNAL;
 
 CREATE FUNCTION risk_management_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -34,6 +36,7 @@ CREATE TRIGGER risk_management_sharedfacts_kept BEFORE DELETE ON risk_management
     FOR EACH ROW EXECUTE FUNCTION risk_management_refuse_unless_erased();
 """
 APPEND_ONLY_UNDO = """
+ALTER TABLE risk_management_receipt ALTER body SET STORAGE EXTENDED, ALTER facts SET STORAGE EXTENDED;
 DROP TRIGGER risk_management_sharedfacts_kept ON risk_management_sharedfacts;
 DROP TRIGGER risk_management_sharedfacts_append_only ON risk_management_sharedfacts;
 DROP TRIGGER risk_management_receipt_kept ON risk_management_receipt;
