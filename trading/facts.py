@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import connections
 
 from mikrobot_platform.db import scope as scopes
-from mikrobot_platform.kernel.signals import Action, ClockStamp, SignalDraft
+from mikrobot_platform.kernel.signals import Action, ClockStamp
 from trading.engine import broker_clock
 from trading.engine.broker_clock import Arrival, ClockReading, DeclaredClock
 from trading.engine.signal_facts import SignalFacts, SignalRules
@@ -31,15 +31,17 @@ class Listener:
     symbols: tuple[str, ...] = ()  # empty: any
 
 
+Taken = tuple[str, UUID | None]  # a symbol, and the strategy that took a signal for it
+
 _ENTRIES = [action.value for action in Action if action.is_entry]
 NOBODY = Listener(strategy_id=None, rules=SignalRules())
 
 
-def listeners(draft: SignalDraft) -> list[Listener]:
-    """List who listens to a signal: the strategies in sight that know it by its name, in fixed order."""
-    if not draft.strategy:
+def listeners(name: str) -> list[Listener]:
+    """List who listens to signals of a name: the strategies in sight that know it, in fixed order."""
+    if not name:
         return [NOBODY]
-    known = Strategy.objects.filter(retired_at=None, parameters__signals__contains=[draft.strategy])
+    known = Strategy.objects.filter(retired_at=None, parameters__signals__contains=[name])
     return [_listener(pk) for pk in known.order_by("pk").values_list("pk", flat=True)] or [NOBODY]
 
 
@@ -57,26 +59,28 @@ _read: dict[UUID, Listener] = {}
 
 
 def signal_facts(
-    signal: Signal, known: ClockReading, taken: Mapping[UUID | None, datetime], listener: Listener
+    signal: Signal, known: ClockReading, taken: Mapping[Taken, datetime], listener: Listener
 ) -> SignalFacts:
     """Put the facts for one judgement together; what was looked up for all who judge is handed over."""
     return SignalFacts(
         received_at=signal.received_at,
         is_tradable=False if listener.symbols and signal.symbol not in listener.symbols else None,
         clock=known,
-        last_signal_at=taken.get(listener.strategy_id),
+        last_signal_at=taken.get((signal.symbol, listener.strategy_id)),
     )
 
 
-def taken_lately(signal: Signal, judges: Sequence[Listener]) -> Mapping[UUID | None, datetime]:
-    """Say when each of these last took an entry for the symbol, counted from its arrival.
+def taken_lately(signals: Sequence[Signal], judges: Sequence[Listener]) -> dict[Taken, datetime]:
+    """Say when each of these last took an entry for each of the signals' symbols, counted from its arrival.
 
     Only as far back as the longest pause among them: what came before decides nothing, and there may be a great deal.
     """
-    since = signal.received_at - timedelta(seconds=max(judge.rules.cooldown_s for judge in judges))
+    pause = timedelta(seconds=max(judge.rules.cooldown_s for judge in judges))
+    since = min(signal.received_at for signal in signals) - pause
+    symbols = list({signal.symbol for signal in signals})
     with connections[scopes.current().alias].cursor() as cursor:
-        cursor.execute(TAKEN, [signal.organization_id, since, signal.symbol, since, list(_ENTRIES), signal.pk])
-        return dict(cursor.fetchall())
+        cursor.execute(TAKEN, [signals[0].organization_id, since, symbols, since, list(_ENTRIES)])
+        return {(symbol, strategy_id): at for symbol, strategy_id, at in cursor.fetchall()}
 
 
 def clock(source: Source) -> ClockReading:

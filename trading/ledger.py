@@ -26,7 +26,7 @@ from trading.engine.signal_facts import SignalFacts
 from trading.models import EventKind, RawSignal, RawState, Signal, SignalEvent, Source
 from trading.models.sources import minute_of
 from trading.sources import plain
-from trading.statements import ADMIT, HOLD, KEEP, MOVE_ON, MOVE_ON_NEW, TWIN, TWIN_NEAR, run, values_of
+from trading.statements import ADMIT, HOLD, JUDGED, KEEP, MOVE_ON, MOVE_ON_NEW, TWIN, TWIN_NEAR, run, values_of
 
 PLATFORM_SCOPE = "signals.platform"
 
@@ -164,26 +164,37 @@ def note(
 class Judgement:
     """What one strategy, or for None the platform's rules, thought of a signal, and on which facts."""
 
+    signal: Signal
     decision: Decision
     facts: SignalFacts
     strategy_id: UUID | None
 
 
-def note_judgements(signal: Signal, judgements: Sequence[Judgement], *, at: datetime) -> None:
-    """Write decisions down as they were made, each with the facts that it was made on."""
-    SignalEvent.objects.bulk_create(
-        SignalEvent(
-            organization_id=signal.organization_id,
-            raw_id=signal.raw_id,
-            signal_id=signal.pk,
-            strategy_id=judgement.strategy_id,
-            kind=EventKind.JUDGED,
-            verdict=judgement.decision.verdict,
-            code=judgement.decision.code,
-            sentence=judgement.decision.sentence,
-            evidence=dict(judgement.decision.evidence),
-            facts=plain(judgement.facts),
-            at=at,
-        )
+def note_judgements(signals: Sequence[Signal], judgements: Sequence[Judgement], *, at: datetime) -> None:
+    """Write down what was decided, each decision with the facts it was made on, and what became of the signals."""
+    thought = [
+        {
+            "raw": str(judgement.signal.raw_id),
+            "signal": str(judgement.signal.pk),
+            "strategy": judgement.strategy_id and str(judgement.strategy_id),
+            "verdict": judgement.decision.verdict,
+            "code": judgement.decision.code,
+            "sentence": judgement.decision.sentence,
+            "evidence": dict(judgement.decision.evidence),
+            "facts": plain(judgement.facts),
+        }
         for judgement in judgements
-    )
+    ]
+    became = [
+        {"id": str(signal.pk), "state": signal.state, "code": signal.code, "sentence": signal.sentence}
+        for signal in signals
+    ]
+    values: dict[str, Any] = {
+        "organization": signals[0].organization_id,
+        "kind": EventKind.JUDGED.value,
+        "judgements": Jsonb(thought),
+        "signals": Jsonb(became),
+        "at": at,
+    }
+    with connections[scopes.ENGINE].cursor() as cursor:
+        cursor.execute(JUDGED, values)

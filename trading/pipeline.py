@@ -11,7 +11,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -25,17 +25,13 @@ from kombu.exceptions import OperationalError as BrokerError
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.kernel import trace
 from mikrobot_platform.kernel.decisions import Code, Refusal, evidence, refusal
-from mikrobot_platform.kernel.signals import SignalDraft
 from mikrobot_platform.kernel.strict_json import LIMITS
 from mikrobot_platform.stores import redis_client
-from trading import facts
-from trading.engine import stored
-from trading.engine.validate import validate as judge
-from trading.ledger import AlreadyRead, Judgement, Reason, admit, ledger_of, move_on, note, note_judgements
+from trading.judging import judge
+from trading.ledger import AlreadyRead, Reason, admit, ledger_of, move_on, note
 from trading.ledger import keep as write_down
 from trading.models import EventKind, RawSignal, RawState, Signal, SignalState, Source
-from trading.models.sources import hold
-from trading.reading import learn_clock, read, stamp_of
+from trading.reading import read
 from trading.sources.ea_push import NONCE_KEEP_S
 
 log = logging.getLogger(__name__)
@@ -168,49 +164,29 @@ def _outcome(raw: RawSignal) -> Outcome:
 
 
 # --- validate ---------------------------------------------------------------------------------------------------------
-def validate(organization_id: UUID, signal_id: UUID, *, now: datetime, waits: bool = True) -> SignalState:
-    """Judge a signal for everybody who listens to it; each decision is an event, and one that takes it is enough.
+def validate(organization_id: UUID, signals: Collection[UUID], *, now: datetime, waits: bool = True) -> None:
+    """Judge signals of one owner for everybody who listens to them (`judging`); what is judged already stays as it is.
 
-    Whoever finds somebody else at it waits, or with `waits` False leaves it to them: it is waiting then.
+    Whoever finds somebody else at a signal waits, or with `waits` False leaves it to them. Signals that cannot be
+    judged together are judged one by one, and one that cannot be judged alone is put into quarantine.
     """
     try:
         with ledger_of(organization_id):
-            free = Signal.objects.select_for_update(skip_locked=not waits).filter(pk=signal_id).first()
-            if free is None and Signal.objects.filter(pk=signal_id).exists():
-                return SignalState.WAITING
-            signal: Signal = free or Signal.objects.get(pk=signal_id)
-            if signal.state == SignalState.WAITING:
-                _judge(signal, now)
-            return SignalState(signal.state)
+            held = Signal.objects.select_for_update(skip_locked=not waits)
+            waiting = list(held.filter(pk__in=signals, state=SignalState.WAITING).order_by("pk"))
+            if waiting:
+                judge(waiting, now=now)
     except NOT_ITS_FAULT:
         raise
     except Exception as error:
+        if len(signals) > 1:
+            log.warning("signals could not be judged together and are judged one by one", exc_info=True)
+            for signal_id in signals:
+                validate(organization_id, [signal_id], now=now, waits=waits)
+            return
+        [signal_id] = signals
         log.exception("a signal could not be judged and is in quarantine", extra={"signal": str(signal_id)})
-        return quarantine_signal(organization_id, signal_id, type(error).__name__, now)
-
-
-_UNTAKEN = {Code.TOO_OLD: SignalState.EXPIRED}
-
-
-def _judge(signal: Signal, now: datetime) -> None:
-    draft = stored.read(SignalDraft, signal.draft)
-    source: Source = Source.objects.get(pk=signal.source_id)
-    clock = learn_clock(source, stamp_of(draft), signal.received_at)
-    # Two signals for one symbol at once: the second sees that the first was taken.
-    hold(signal.organization_id, "judge", signal.symbol)
-    judgements = []
-    judges = facts.listeners(draft)
-    taken = facts.taken_lately(signal, judges)
-    for listener in judges:
-        known = facts.signal_facts(signal, clock, taken, listener)
-        decision = judge(draft, known, listener.rules, now=now)
-        judgements.append(Judgement(decision=decision, facts=known, strategy_id=listener.strategy_id))
-    note_judgements(signal, judgements, at=now)
-    decisions = [judgement.decision for judgement in judgements]
-    best = next((decision for decision in decisions if decision.is_taken), decisions[0])
-    signal.state = SignalState.VALID if best.is_taken else _UNTAKEN.get(best.code, SignalState.REJECTED)
-    signal.code, signal.sentence, signal.judged_at = best.code, best.sentence, now
-    signal.save(update_fields=["state", "code", "sentence", "judged_at"])
+        quarantine_signal(organization_id, signal_id, type(error).__name__, now)
 
 
 # --- what failed ------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ as one: the row is moved on from `received` only, and whoever comes second rolls
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -32,7 +33,7 @@ def read(source: Source, raw: RawSignal, *, now: datetime) -> None:
     passed = _passed(source, raw, found.evidence.get("stream"), found.evidence.get("sequence"), now)
     stamp = _stamp(found.evidence.get("server"))
     if stamp is not None:
-        learn_clock(source, stamp, raw.received_at)
+        learn_clock(source, [(stamp, raw.received_at)])
     refuse(raw, passed or found, now=now)
 
 
@@ -40,10 +41,9 @@ def refuse(raw: RawSignal, reason: Reason | Refusal, *, now: datetime, signal: S
     move_on(raw, RawState.REFUSED, EventKind.REFUSED, at=now, reason=reason, signal=signal)
 
 
-def learn_clock(source: Source, stamp: ClockStamp | None, at: datetime) -> ClockReading:
-    """Add a stamp to what is known of the source's clock, believe what follows, and say what is known now."""
-    if stamp is not None:
-        ClockArrival.note(source, stamp_s=stamp.seconds, resolution_s=stamp.resolution_s, at=at)
+def learn_clock(source: Source, seen: Sequence[tuple[ClockStamp, datetime]]) -> ClockReading:
+    """Add stamps to what is known of the source's clock, believe what follows, and say what is known now."""
+    ClockArrival.note(source, [(stamp.seconds, stamp.resolution_s, at) for stamp, at in seen])
     known = facts.clock(source)
     if known.learnt_s is not None and known.learnt_s != source.clock_offset_s:
         Source.objects.filter(pk=source.pk).update(clock_offset_s=known.learnt_s)

@@ -83,12 +83,26 @@ MOVE_ON_NEW = f"with moved as ({_MOVED}), made as ({_insert(Signal, 'from moved'
 
 # What strategies took lately for a symbol. An event is written after its signal came, so one bound serves both.
 TAKEN = (
-    "select e.strategy_id, max(s.received_at) from trading_signalevent e"
+    "select s.symbol, e.strategy_id, max(s.received_at) from trading_signalevent e"
     " join trading_signal s on s.organization_id = e.organization_id and s.id = e.signal_id"
     f" where e.organization_id = %s and e.kind = '{EventKind.JUDGED.value}' and e.code = '{Code.VALID.value}'"
-    " and e.at > %s and s.symbol = %s and s.received_at > %s and s.action = any(%s) and s.id <> %s"
-    " group by e.strategy_id"
+    " and e.at > %s and s.symbol = any(%s) and s.received_at > %s and s.action = any(%s)"
+    " group by s.symbol, e.strategy_id"
 )
+
+# What was thought of several signals of one owner, and what became of them; both as JSON, so that it is one statement.
+JUDGED = """
+with told as (
+    insert into trading_signalevent
+        (organization_id, raw_id, signal_id, strategy_id, kind, verdict, code, sentence, evidence, facts, at)
+    select %(organization)s, raw, signal, strategy, %(kind)s, verdict, code, sentence, evidence, facts, %(at)s
+    from jsonb_to_recordset(%(judgements)s) as thought (
+        raw uuid, signal uuid, strategy uuid, verdict text, code text, sentence text, evidence jsonb, facts jsonb)
+)
+update trading_signal set state = new.state, code = new.code, sentence = new.sentence, judged_at = %(at)s
+from jsonb_to_recordset(%(signals)s) as new (id uuid, state text, code text, sentence text)
+where trading_signal.organization_id = %(organization)s and trading_signal.id = new.id
+"""
 
 
 def run(statement: str, values: dict[str, Any]) -> tuple[Any, ...] | None:

@@ -2,14 +2,16 @@
 
 1. What stands still is found across tenants; each moves in its owner's own ledger, by the stage it was waiting for.
 2. A message is given a moment first, because whoever received it is probably reading it; a signal is not.
-3. Each try is counted and committed before it is made: what kills its process every time is put into quarantine. A
-   signal that has just come is tried once without: if that kills, the next ones count.
+3. Each try is counted and committed before it is made: what kills its process every time is put into quarantine.
+   Signals that have just come are tried once without, those of an owner together: if that kills, the next ones count.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -30,7 +32,7 @@ log = logging.getLogger(__name__)
 SCOPE = "signals.sweep"
 GRACE = timedelta(seconds=5)
 BATCH = 500
-AT_ONCE = 20
+AT_ONCE = 50
 MAX_ATTEMPTS = 5
 MINUTES_KEPT = timedelta(days=1)
 
@@ -52,9 +54,16 @@ def _judge_waiting(now: datetime, grace: timedelta, batch: int, among: Collectio
         with system_scope(SCOPE):
             waiting = _waiting(Signal, SignalState.WAITING, among, before=None).exclude(pk__in=tried)
             signals = list(waiting.values_list("organization_id", "pk", "received_at")[:AT_ONCE])
+        just_come: dict[UUID, list[UUID]] = defaultdict(list)
         for organization_id, signal_id, received_at in signals:
             tried.add(signal_id)
-            _judge(organization_id, signal_id, now, is_late=received_at <= now - grace)
+            if received_at > now - grace:
+                just_come[organization_id].append(signal_id)
+            else:
+                _judge_again(organization_id, signal_id, now)
+        for organization_id, together in just_come.items():
+            with _or_next_time("a signal"):
+                pipeline.validate(organization_id, together, now=now, waits=False)
         if len(signals) < AT_ONCE:
             break
     return len(tried)
@@ -81,8 +90,17 @@ def _waiting(
     return rows.order_by("received_at").values_list("organization_id", "pk")
 
 
-def _read_again(organization_id: UUID, raw_id: UUID, now: datetime) -> None:
+@contextmanager
+def _or_next_time(what: str) -> Iterator[None]:
+    """Leave what failed through no fault of its own where it is."""
     try:
+        yield
+    except pipeline.NOT_ITS_FAULT:
+        log.warning("%s stayed where it was, for the next sweep", what, exc_info=True)
+
+
+def _read_again(organization_id: UUID, raw_id: UUID, now: datetime) -> None:
+    with _or_next_time("a message"):
         with ledger_of(organization_id):
             raw = RawSignal.locked(raw_id)
             if raw.state != RawState.RECEIVED:
@@ -94,18 +112,14 @@ def _read_again(organization_id: UUID, raw_id: UUID, now: datetime) -> None:
             pipeline.quarantine_raw(organization_id, raw_id, "it stood still too often", now)
         else:
             pipeline.understand(organization_id, raw_id, now=now)
-    except pipeline.NOT_ITS_FAULT:
-        log.warning("a message could not be moved on and stays for the next sweep", exc_info=True)
 
 
-def _judge(organization_id: UUID, signal_id: UUID, now: datetime, *, is_late: bool) -> None:
-    try:
-        if is_late and _tried(organization_id, signal_id) > MAX_ATTEMPTS:
+def _judge_again(organization_id: UUID, signal_id: UUID, now: datetime) -> None:
+    with _or_next_time("a signal"):
+        if _tried(organization_id, signal_id) > MAX_ATTEMPTS:
             pipeline.quarantine_signal(organization_id, signal_id, "it stood still too often", now)
         else:
-            pipeline.validate(organization_id, signal_id, now=now, waits=False)
-    except pipeline.NOT_ITS_FAULT:
-        log.warning("a signal could not be judged and stays for the next sweep", exc_info=True)
+            pipeline.validate(organization_id, [signal_id], now=now, waits=False)
 
 
 def _tried(organization_id: UUID, signal_id: UUID) -> int:

@@ -37,7 +37,7 @@ from trading.engine.broker_clock import ClockReading, DeclaredClock
 from trading.models import RawSignal, Source, SourceSecret
 from trading.pipeline import Delivery, ingest
 from trading.services import sources
-from trading.tests.sources import make_source, push, rest, rows, swept
+from trading.tests.sources import make_source, push, rest, rows, swept, validate
 from trading.tests.test_hooks import OWN, Sender, alert
 
 EA, TV = sources.SIGNED, sources.ADDRESSED
@@ -393,7 +393,7 @@ def test_a_source_of_the_platform_shows_its_signals_and_nothing_else() -> None:
     alice = confirmed(cast.alice)
     source = make_source(PLATFORM_ID, EA)
     ingest(source, push(source, 1), now=timezone.now())
-    pipeline.validate(PLATFORM_ID, rows(source)[1][0].pk, now=timezone.now())
+    validate(PLATFORM_ID, rows(source)[1][0].pk, now=timezone.now())
     [signal] = rows(source)[1]
     listed = text_of(page_of(alice, "sources"))
     assert re.search(rf"{source.name} Expert Advisor, signed push MikroBot On .* EURJPY", listed)

@@ -11,6 +11,7 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal, DecimalException
 from enum import Enum
+from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from mikrobot_platform.kernel.signals import ClockStamp, clock_stamp
@@ -31,11 +32,18 @@ def read(kind: type[T], value: object) -> T:
 def _dataclass(kind: type[Any], value: object) -> Any:
     if not isinstance(value, Mapping):
         raise StoredWrong(f"{kind.__name__} is stored as {type(value).__name__}")
-    hints = get_type_hints(kind)
-    unknown = value.keys() - {field.name for field in fields(kind)}
+    hints = _hints(kind)  # type: ignore[arg-type]  # a class can be hashed
+    unknown = value.keys() - hints.keys()
     if unknown:
         raise StoredWrong(f"{kind.__name__} has no {', '.join(sorted(unknown))}")
     return kind(**{name: _value(hints[name], stored) for name, stored in value.items()})
+
+
+@cache
+def _hints(kind: type[Any]) -> Mapping[str, Any]:
+    """Say of what kind each field is; finding it out takes longer than all the rest of reading."""
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind)}
 
 
 def _value(hint: Any, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -226,14 +227,19 @@ class ClockArrival(TenantRow):
         ]
 
     @classmethod
-    def note(cls, source: Source, *, stamp_s: int, resolution_s: int, at: datetime) -> None:
-        """Keep the first sight of a stamp; a later one, and the same one again, change nothing."""
+    def note(cls, source: Source, seen: Sequence[tuple[int, int, datetime]]) -> None:
+        """Keep the first sight of stamps; a later one, and the same one again, change nothing."""
+        if not seen:
+            return
         with connections[scopes.current().alias].cursor() as cursor:
             cursor.execute(
                 "insert into trading_clockarrival (organization_id, source_id, stamp_s, resolution_s, at)"
-                " values (%s, %s, %s, %s, %s) on conflict (organization_id, source_id, stamp_s, resolution_s)"
+                " select %s, %s, stamp_s, resolution_s, min(at)"
+                " from unnest(%s::bigint[], %s::int[], %s::timestamptz[]) as seen (stamp_s, resolution_s, at)"
+                " group by stamp_s, resolution_s order by stamp_s, resolution_s"
+                " on conflict (organization_id, source_id, stamp_s, resolution_s)"
                 " do update set at = excluded.at where trading_clockarrival.at > excluded.at",
-                [source.organization_id, source.pk, stamp_s, resolution_s, at],
+                [source.organization_id, source.pk, *map(list, zip(*seen, strict=True))],
             )
 
     @classmethod

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from trading import sweep
+from trading import pipeline, sweep
 from trading.ledger import ledger_of
-from trading.models import RawSignal, Signal, SignalEvent, Source
+from trading.models import RawSignal, Signal, SignalEvent, SignalState, Source
 from trading.pipeline import Delivery
 from trading.rehearsal.messages import CLIENTS
 
@@ -48,6 +48,27 @@ def rows(source: Source) -> tuple[list[RawSignal], list[Signal]]:
             list(RawSignal.objects.filter(source_id=source.pk).order_by("pk")),
             list(Signal.objects.filter(source_id=source.pk).order_by("pk")),
         )
+
+
+def unreadable_signal(source: Source) -> Signal:
+    """Make a signal of which nobody can read what was stored."""
+    own = source.organization_id
+    raw = RawSignal(organization_id=own, source_id=source.pk, received_at=NOW, body=b"", size=0, sha256=b"")
+    signal = Signal(
+        organization_id=own, source_id=source.pk, raw_id=raw.pk, dedupe_key=uuid4().hex, slot=0, received_at=NOW,
+        dialect="x", action="open", symbol="X", order_kind="market", draft={"symbol": 1},
+    )  # fmt: skip
+    with ledger_of(own):
+        raw.save()
+        signal.save()
+    return signal
+
+
+def validate(organization_id: UUID, signal_id: UUID, *, now: datetime = NOW) -> SignalState:
+    """Judge one signal, and say what became of it."""
+    pipeline.validate(organization_id, [signal_id], now=now)
+    with ledger_of(organization_id):
+        return SignalState(Signal.objects.values_list("state", flat=True).get(pk=signal_id))
 
 
 def events(source: Source) -> list[SignalEvent]:

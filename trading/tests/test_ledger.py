@@ -26,13 +26,10 @@ from mikrobot_platform.kernel.decisions import Code
 from mikrobot_platform.kernel.signals import SignalDraft
 from trading import pipeline, sweep
 from trading.engine import stored
-from trading.ledger import ledger_of
 from trading.models import (
     ClockArrival,
     EventKind,
-    RawSignal,
     RawState,
-    Signal,
     SignalState,
     Source,
     SourceStream,
@@ -41,7 +38,7 @@ from trading.pipeline import Delivery, ingest
 from trading.rehearsal.messages import read, v8
 from trading.rehearsal.samples import golden
 from trading.sources import DUPLICATE_WINDOW_S, plain
-from trading.tests.sources import NOW, events, kinds, make_source, push, rest, rows, swept
+from trading.tests.sources import NOW, events, kinds, make_source, push, rest, rows, swept, unreadable_signal, validate
 
 T = TypeVar("T")
 
@@ -218,7 +215,7 @@ def live(source: Source, *, dies_at: int | None = None, is_after: bool = False) 
         ):
             outcome = ingest(source, rest(id="only"), now=NOW)
             assert outcome.signal_id
-            pipeline.validate(source.organization_id, outcome.signal_id, now=NOW)
+            pipeline.validate(source.organization_id, [outcome.signal_id], now=NOW)
         connection.connection = None
         connection.pool.putconn(raw)
 
@@ -281,7 +278,7 @@ def test_two_workers_judge_once(source: Source) -> None:
     outcome = ingest(source, rest(), now=NOW)
     signal_id = outcome.signal_id
     assert signal_id
-    assert len(set(at_once(4, partial(pipeline.validate, source.organization_id, signal_id, now=NOW)))) == 1
+    assert len(set(at_once(4, partial(validate, source.organization_id, signal_id)))) == 1
     assert kinds(source).count(EventKind.JUDGED) == 1
 
 
@@ -383,12 +380,4 @@ def test_what_was_not_written_by_us_is_not_read(wrong: Any) -> None:
 
 
 def test_a_signal_that_nobody_can_read_back_is_quarantined(cast: Team, source: Source) -> None:
-    raw = RawSignal(organization_id=cast.house.pk, source_id=source.pk, received_at=NOW, body=b"", size=0, sha256=b"")
-    signal = Signal(
-        organization_id=cast.house.pk, source_id=source.pk, raw_id=raw.pk, dedupe_key=uuid4().hex, slot=0,
-        received_at=NOW, dialect="x", action="open", symbol="X", order_kind="market", draft={"symbol": 1},
-    )  # fmt: skip
-    with ledger_of(cast.house.pk):
-        raw.save()
-        signal.save()
-    assert pipeline.validate(cast.house.pk, signal.pk, now=NOW) is SignalState.QUARANTINED
+    assert validate(cast.house.pk, unreadable_signal(source).pk) is SignalState.QUARANTINED

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import html
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -46,7 +48,8 @@ from trading.pipeline import Delivery, ingest
 from trading.rehearsal.messages import v8
 from trading.sources import plain
 from trading.strategies.originals import ORIGINALS
-from trading.tests.sources import NOW, events, make_source, rest, rows
+from trading.tests.sources import NOW, events, make_source, push, rest, rows, swept, unreadable_signal
+from trading.tests.sources import validate as judge
 
 
 @pytest.fixture(scope="module", name="cast")
@@ -58,9 +61,22 @@ def judged(source: Source, delivery: Delivery, *, seconds: int = 0) -> tuple[Sig
     now = NOW + timedelta(seconds=seconds)
     outcome = ingest(source, delivery, now=now)
     assert outcome.signal_id, outcome
-    state = pipeline.validate(source.organization_id, outcome.signal_id, now=now)
+    state = judge(source.organization_id, outcome.signal_id, now=now)
     found = [event for event in events(source) if event.signal_id == outcome.signal_id]
     return state, [event for event in found if event.kind == EventKind.JUDGED]
+
+
+@contextmanager
+def market() -> Iterator[None]:
+    """Have what nobody stores yet: a price, a pip, no position."""
+    load = facts.signal_facts
+
+    def with_market(*given: Any) -> SignalFacts:
+        quote = Quote(bid=Price(Decimal("1.0849")), ask=Price(Decimal("1.0851")), at=NOW)
+        return replace(load(*given), is_tradable=True, quote=quote, pip_size=Decimal("0.0001"), position=None)
+
+    with patch("trading.facts.signal_facts", with_market):
+        yield
 
 
 # --- The platform's sources -------------------------------------------------------------------------------------------
@@ -108,7 +124,7 @@ def test_no_tenant_makes_a_source_of_the_platform(cast: Team, organization: str)
 def test_a_private_source_is_its_organizations_alone(cast: Team) -> None:
     source = make_source(cast.house.pk)
     outcome = ingest(source, rest(), now=NOW)
-    pipeline.validate(cast.house.pk, outcome.signal_id or uuid4(), now=NOW)
+    judge(cast.house.pk, outcome.signal_id or uuid4())
     for model, lookup in (
         (Source, {"pk": source.pk}),
         (RawSignal, {"source_id": source.pk}),
@@ -129,8 +145,8 @@ def test_a_stranger_moves_nothing_in_somebody_elses_ledger(cast: Team) -> None:
     assert outcome.signal_id
     with pytest.raises(RawSignal.DoesNotExist):
         pipeline.understand(cast.other.pk, outcome.raw_id, now=NOW)
-    with pytest.raises(Signal.DoesNotExist):
-        pipeline.validate(cast.other.pk, outcome.signal_id, now=NOW)
+    pipeline.validate(cast.other.pk, [outcome.signal_id], now=NOW)
+    assert rows(source)[1][0].state == SignalState.WAITING
 
 
 # --- Strategies and follows -------------------------------------------------------------------------------------------
@@ -203,14 +219,7 @@ def test_each_strategy_that_listens_judges_by_its_own_rules(cast: Team) -> None:
 
 def test_the_stored_facts_give_the_same_decision_and_the_next_signal_waits(cast: Team) -> None:
     source = make_source(cast.house.pk)
-    load = facts.signal_facts
-
-    def with_market(*given: Any) -> SignalFacts:
-        quote = Quote(bid=Price(Decimal("1.0849")), ask=Price(Decimal("1.0851")), at=NOW)
-        loaded = load(*given)
-        return replace(loaded, is_tradable=True, quote=quote, pip_size=Decimal("0.0001"), position=None)
-
-    with patch("trading.facts.signal_facts", with_market):
+    with market():
         decisions = [judged(source, rest(id=str(number)), seconds=number) for number in (0, 1)]
         decisions.append(judged(source, rest(symbol="EURGBP", id="other", price="1.085")))
         decisions.append(judged(source, rest(symbol="USDCHF", id="close", action="close")))
@@ -222,6 +231,52 @@ def test_the_stored_facts_give_the_same_decision_and_the_next_signal_waits(cast:
         again = validate(draft, stored.read(SignalFacts, event.facts), facts.NOBODY.rules, now=event.at)
         assert (again.code, again.sentence) == (event.code, event.sentence)
         assert json.loads(json.dumps(dict(again.evidence))) == event.evidence
+
+
+def test_signals_that_came_together_are_judged_as_one_after_the_other(cast: Team) -> None:
+    source = make_source(cast.house.pk)
+    came = [rest(symbol=symbol, id=f"{number}-{symbol}") for symbol in ("AUDNZD", "NZDCAD") for number in range(3)]
+    for second, delivery in enumerate(came):
+        ingest(source, delivery, now=NOW + timedelta(seconds=second))
+    with market():
+        swept(source, NOW + timedelta(seconds=2))
+        later = ingest(source, rest(symbol="AUDNZD", id="later"), now=NOW + timedelta(seconds=9))
+        swept(source, NOW + timedelta(seconds=10))
+    codes = [Code.VALID, Code.COOLDOWN, Code.COOLDOWN]
+    signals = sorted(rows(source)[1], key=lambda signal: signal.received_at)
+    assert [signal.code for signal in signals] == [*codes, *codes, Code.COOLDOWN]
+    assert signals[-1].pk == later.signal_id
+    told = [event for event in events(source) if event.kind == EventKind.JUDGED]
+    assert sorted((event.signal_id, event.code) for event in told) == sorted((row.pk, row.code) for row in signals)
+
+
+def test_however_many_are_judged_together_the_database_is_asked_as_often(cast: Team) -> None:
+    def asked(count: int) -> int:
+        source, statements = make_source(cast.house.pk, "ea_push"), 0
+        found = [ingest(source, push(source, number + 1), now=NOW).signal_id for number in range(count)]
+
+        def counted(execute: Any, *given: Any) -> Any:
+            nonlocal statements
+            statements += 1
+            return execute(*given)
+
+        with connections["engine"].execute_wrapper(counted):
+            pipeline.validate(cast.house.pk, [signal_id for signal_id in found if signal_id], now=NOW)
+        assert {signal.state for signal in rows(source)[1]} == {SignalState.REJECTED}
+        return statements
+
+    assert asked(1) == asked(25)
+
+
+def test_one_that_cannot_be_judged_does_not_hold_up_those_beside_it(cast: Team) -> None:
+    source = make_source(cast.house.pk)
+    ingest(source, rest(id="one"), now=NOW)
+    bad = unreadable_signal(source)
+    ingest(source, rest(id="two"), now=NOW)
+    swept(source, NOW)
+    states = {signal.pk: signal.state for signal in rows(source)[1]}
+    assert states.pop(bad.pk) == SignalState.QUARANTINED
+    assert set(states.values()) == {SignalState.REJECTED}
 
 
 # --- The list ---------------------------------------------------------------------------------------------------------

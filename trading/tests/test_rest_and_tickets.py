@@ -20,7 +20,7 @@ from trading import pipeline
 from trading.models import RawState, Source
 from trading.services import sources, tickets
 from trading.services.tickets import Ticket
-from trading.tests.sources import rows
+from trading.tests.sources import rows, validate
 
 BODY = {"symbol": "EURUSD", "side": "buy", "entry": "1.0850", "stop": "1.0800", "targets": ["1.0950"]}
 
@@ -54,7 +54,7 @@ def test_a_program_sends_a_signal_and_reads_what_became_of_it(cast: Team) -> Non
     assert (made.status_code, made.json()["accepted"], made.json()["duplicate"]) == (201, True, False)
     [_raw], [signal] = rows(source_of(cast, "rest"))
     assert made.json()["id"] == str(signal.pk)
-    pipeline.validate(cast.house.pk, signal.pk, now=timezone.now())
+    validate(cast.house.pk, signal.pk, now=timezone.now())
     shown = robot(cast, "read").get(f"/api/v1/signals/{signal.pk}/").json()
     assert (shown["symbol"], shown["side"], shown["state"], shown["code"]) == (
         "EURUSD", "buy", "rejected", Code.FACT_MISSING
