@@ -99,9 +99,11 @@ IS_PGBOUNCER = env.flag("DATABASE_PGBOUNCER", default=False)
 _pool_size = env.number("DATABASE_POOL_SIZE", 8, low=0, high=200)
 # A pool where threads share connections (web); Celery's children keep one each (celery.py, CELERY_DB_REUSE_MAX).
 _pool = {"min_size": 0, "max_size": _pool_size, "timeout": 10, "max_idle": 300} if _pool_size else False
+# What is asked again and again is planned once in a connection (db/prepared.py), where connections are our own.
+_options = {"pool": _pool, "prepare_threshold": None if IS_PGBOUNCER else 2}
 DATABASES = {
-    "default": env.database("DATABASE_URL", {"pool": _pool}),
-    "engine": env.database("DATABASE_ENGINE_URL", {"pool": _pool}),
+    "default": env.database("DATABASE_URL", _options),
+    "engine": env.database("DATABASE_ENGINE_URL", _options),
     # Only migrations need it: a web or worker process that is broken into should not hold the key to the tables.
     "owner": env.database("DATABASE_OWNER_URL", {}, is_required=False),
 }

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import connections
-
-from mikrobot_platform.db import scope as scopes
+from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.kernel.signals import Action, ClockStamp
 from trading.engine import broker_clock
 from trading.engine.broker_clock import Arrival, ClockReading, DeclaredClock
@@ -78,9 +76,8 @@ def taken_lately(signals: Sequence[Signal], judges: Sequence[Listener]) -> dict[
     pause = timedelta(seconds=max(judge.rules.cooldown_s for judge in judges))
     since = min(signal.received_at for signal in signals) - pause
     symbols = list({signal.symbol for signal in signals})
-    with connections[scopes.current().alias].cursor() as cursor:
-        cursor.execute(TAKEN, [signals[0].organization_id, since, symbols, since, list(_ENTRIES)])
-        return {(symbol, strategy_id): at for symbol, strategy_id, at in cursor.fetchall()}
+    found = ask(TAKEN, [signals[0].organization_id, since, symbols, since, list(_ENTRIES)])
+    return {(symbol, strategy_id): at for symbol, strategy_id, at in found}
 
 
 def clock(source: Source) -> ClockReading:

@@ -89,7 +89,7 @@ def admit(raw: RawSignal, *, per_minute: int, nonce: str, nonce_until: datetime,
 
 def twin(source: Source, key: str, at: datetime, window: timedelta | None) -> Signal | None:
     """Find the latest signal that a message with this key repeats; hold the key until the transaction ends."""
-    sql = HOLD + "; " + TWIN + ("" if window is None else TWIN_NEAR) + " order by received_at desc limit 1"
+    sql = TWIN + ("" if window is None else TWIN_NEAR) + " order by received_at desc limit 1"
     values: dict[str, Any] = {
         "hold": f"signals:{source.pk}:{key}",
         "organization": source.organization_id,
@@ -98,10 +98,8 @@ def twin(source: Source, key: str, at: datetime, window: timedelta | None) -> Si
     }
     if window is not None:
         values |= {"after": at - window, "before": at + window}
-    with connections[scopes.ENGINE].cursor() as cursor:
-        cursor.execute(sql, values)
-        cursor.nextset()  # the lock first, then a look at what was committed while it was waited for
-        found = cursor.fetchone()
+    run(HOLD, values)
+    found = run(sql, values)  # the lock first, then a look at what was committed while it was waited for
     return None if found is None else Signal(id=found[0], draft=json.loads(found[1]))
 
 
@@ -196,5 +194,4 @@ def note_judgements(signals: Sequence[Signal], judgements: Sequence[Judgement], 
         "signals": Jsonb(became),
         "at": at,
     }
-    with connections[scopes.ENGINE].cursor() as cursor:
-        cursor.execute(JUDGED, values)
+    run(JUDGED, values)

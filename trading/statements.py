@@ -6,17 +6,22 @@ through the ORM each cost more than what is written. Names are put together from
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from django.db import connections
+from django.db.models import Model
 
 from mikrobot_platform.db import scope as scopes
+from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.kernel.decisions import Code
-from trading.models import EventKind, RawSignal, Signal
+from trading.models import EventKind, RawSignal, Signal, Source, SourceSecret
+
+Row = TypeVar("Row", bound=Model)
 
 
-def _columns(model: type[RawSignal] | type[Signal]) -> list[str]:
-    return [str(field.column) for field in model._meta.concrete_fields]
+def _columns(model: type[Model], alias: str = "") -> list[str]:
+    return [f"{alias}{field.column}" for field in model._meta.concrete_fields]
 
 
 def values_of(row: RawSignal | Signal) -> dict[str, Any]:
@@ -26,6 +31,16 @@ def values_of(row: RawSignal | Signal) -> dict[str, Any]:
         f"{name}_{field.column}": field.get_db_prep_save(getattr(row, field.attname), connection)
         for field in row._meta.concrete_fields
     }
+
+
+def row_of(model: type[Row], values: Sequence[Any]) -> Row:
+    """Make a row of the values of its columns, as it would have been fetched."""
+    connection = connections[scopes.ENGINE]
+    made = [
+        field.from_db_value(value, None, connection) if hasattr(field, "from_db_value") else value
+        for field, value in zip(model._meta.concrete_fields, values, strict=True)
+    ]
+    return model.from_db(scopes.ENGINE, [field.attname for field in model._meta.concrete_fields], made)
 
 
 def _insert(model: type[RawSignal] | type[Signal], where: str) -> str:
@@ -55,14 +70,22 @@ with let_in as (
     do update set accepted = m.accepted + 1 where m.accepted < %(per_minute)s returning 1
 ), fresh as (
     insert into trading_sourcenonce (organization_id, source_id, nonce, expires_at)
-    select %(rawsignal_organization_id)s, %(rawsignal_source_id)s, %(nonce)s, %(nonce_until)s from let_in
-    where %(nonce)s <> '' on conflict do nothing returning 1
+    select %(rawsignal_organization_id)s, %(rawsignal_source_id)s, %(nonce)s::text, %(nonce_until)s from let_in
+    where %(nonce)s::text <> '' on conflict do nothing returning 1
 ), kept as (
-    {_insert(RawSignal, "from let_in where %(nonce)s = '' or exists (select from fresh)")}
+    {_insert(RawSignal, "from let_in where %(nonce)s::text = '' or exists (select from fresh)")}
 ), told as (
     {_RECEIVED}
 )
 select exists (select from let_in), exists (select from kept)
+"""
+# A source that signs, once for each secret that counts now; of one without, no secret.
+SIGNER = f"""
+select {", ".join([*_columns(Source, "s."), *_columns(SourceSecret, "k.")])}
+from trading_source s left join trading_sourcesecret k
+    on k.organization_id = s.organization_id and k.source_id = s.id and k.sealed is not null
+    and (k.ends_at is null or k.ends_at > %(now)s)
+where s.id = %(source)s and s.kind = %(kind)s
 """
 HOLD = "select pg_advisory_xact_lock(hashtextextended(%(hold)s, 0))"
 TWIN = (
@@ -106,7 +129,5 @@ where trading_signal.organization_id = %(organization)s and trading_signal.id = 
 
 
 def run(statement: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
-    with connections[scopes.ENGINE].cursor() as cursor:
-        cursor.execute(statement, values)
-        found: tuple[Any, ...] | None = cursor.fetchone()
-    return found
+    """Run one of these; return its first row."""
+    return next(iter(ask(statement, values)), None)

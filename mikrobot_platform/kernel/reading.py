@@ -245,7 +245,9 @@ class Fields:
     def _clean(self, name: str, value: str, limit: int) -> str:
         if len(value) > limit:
             raise unreadable(Code.FIELD_TYPE, field=self.path(name), expected=f"text of at most {limit} characters")
-        if any(ord(letter) < 32 or 127 <= ord(letter) < 160 or letter in "\u2028\u2029" for letter in value):
+        if not value.isprintable() and any(
+            ord(letter) < 32 or 127 <= ord(letter) < 160 or letter in "\u2028\u2029" for letter in value
+        ):
             raise unreadable(Code.CONTROL_CHARACTER, field=self.path(name))
         return value
 

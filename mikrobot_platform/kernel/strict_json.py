@@ -65,7 +65,8 @@ def read_object(text: str, *, limits: Limits = LIMITS, allow_nan: bool = False) 
         raise unreadable(Code.NOT_JSON, problem=f"it breaks at character {error.pos}") from None
     if not isinstance(value, dict):
         raise unreadable(Code.NOT_JSON, problem="it is not an object")
-    _whole_characters(value)
+    if "\\u" in text or not text.isascii():  # else there are no halves of characters
+        _whole_characters(value)
     return value
 
 

@@ -7,15 +7,15 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.db import connections, models
+from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.base import TenantRow
 from accounts.models.fields import SealedField
 from accounts.models.shared import LedgerRow, SharedManager
-from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.ids import new_id
+from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.kernel.signals import LevelUnit
 
 
@@ -128,18 +128,13 @@ class SourceMinute(TenantRow):
 
 def hold(*parts: object) -> None:
     """Let nobody else do the same thing until this transaction ends."""
-    with connections[scopes.current().alias].cursor() as cursor:
-        cursor.execute(
-            "select pg_advisory_xact_lock(hashtextextended(%s, 0))", [":".join(("signals", *map(str, parts)))]
-        )
+    ask("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [":".join(("signals", *map(str, parts)))])
 
 
 def _first(statement: str, parameters: list[Any]) -> int | None:
     """Run one statement, so that any number of callers at once get numbers of their own; return what it returns."""
-    with connections[scopes.current().alias].cursor() as cursor:
-        cursor.execute(statement, parameters)
-        found = cursor.fetchone()
-    return int(found[0]) if found else None
+    found = ask(statement, parameters)
+    return int(found[0][0]) if found else None
 
 
 class SourceStream(LedgerRow):
@@ -231,16 +226,15 @@ class ClockArrival(TenantRow):
         """Keep the first sight of stamps; a later one, and the same one again, change nothing."""
         if not seen:
             return
-        with connections[scopes.current().alias].cursor() as cursor:
-            cursor.execute(
-                "insert into trading_clockarrival (organization_id, source_id, stamp_s, resolution_s, at)"
-                " select %s, %s, stamp_s, resolution_s, min(at)"
-                " from unnest(%s::bigint[], %s::int[], %s::timestamptz[]) as seen (stamp_s, resolution_s, at)"
-                " group by stamp_s, resolution_s order by stamp_s, resolution_s"
-                " on conflict (organization_id, source_id, stamp_s, resolution_s)"
-                " do update set at = excluded.at where trading_clockarrival.at > excluded.at",
-                [source.organization_id, source.pk, *map(list, zip(*seen, strict=True))],
-            )
+        ask(
+            "insert into trading_clockarrival (organization_id, source_id, stamp_s, resolution_s, at)"
+            " select %s, %s, stamp_s, resolution_s, min(at)"
+            " from unnest(%s::bigint[], %s::int[], %s::timestamptz[]) as seen (stamp_s, resolution_s, at)"
+            " group by stamp_s, resolution_s order by stamp_s, resolution_s"
+            " on conflict (organization_id, source_id, stamp_s, resolution_s)"
+            " do update set at = excluded.at where trading_clockarrival.at > excluded.at",
+            [source.organization_id, source.pk, *map(list, zip(*seen, strict=True))],
+        )
 
     @classmethod
     def recent(cls, source_id: UUID, count: int) -> list[tuple[int, int, datetime]]:

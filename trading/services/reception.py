@@ -19,6 +19,7 @@ from django.db.models import Q
 from accounts import audit
 from accounts.models.audit import PLATFORM_ID
 from accounts.tenancy import system_scope
+from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.kernel.decisions import Code, Refusal, refusal
 from mikrobot_platform.kernel.strict_json import LIMITS
 from trading import connections
@@ -26,6 +27,7 @@ from trading.ledger import ledger_of
 from trading.models import Source, SourceMinute, SourceSecret
 from trading.pipeline import Delivery, Outcome, receive
 from trading.sources.ea_push import Envelope, verify
+from trading.statements import SIGNER, row_of
 
 DOOR = "signals.door"
 TRAIL_A_MINUTE = 10
@@ -95,12 +97,12 @@ def _live(now: datetime) -> Q:
 
 def _source_of(source_id: UUID, now: datetime) -> tuple[Source | None, Sequence[SourceSecret]]:
     with system_scope(DOOR):
-        rows = SourceSecret.objects.filter(
-            _live(now), source_id=source_id, source__kind="ea_push", sealed__isnull=False
-        )
-        found = list(rows.select_related("source"))
-        source = found[0].source if found else Source.objects.filter(pk=source_id, kind="ea_push").first()
-    return source, found
+        found = ask(SIGNER, {"source": source_id, "kind": "ea_push", "now": now})
+    if not found:
+        return None, []
+    width = len(Source._meta.concrete_fields)
+    kept = [row_of(SourceSecret, row[width:]) for row in found if row[width] is not None]
+    return row_of(Source, found[0][:width]), kept
 
 
 def _source_with(secret: str, now: datetime) -> Source | None:
