@@ -6,6 +6,7 @@ enter a scope (accounts/jobs.py), call one thing, and may run twice.
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
@@ -58,6 +59,13 @@ app.conf.beat_schedule = {
     name: {"task": name, "schedule": seconds, "options": {"expires": max(seconds, 10.0)}}
     for name, seconds in TIMETABLE.items()
 }
+
+
+@signals.worker_process_init.connect
+def _freeze_what_was_loaded(**_: Any) -> None:
+    """Take what was loaded out of garbage collection, as in the web's processes (gunicorn_conf.py)."""
+    gc.collect()
+    gc.freeze()
 
 
 @signals.setup_logging.connect

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
+
+
+def post_worker_init(worker: Any) -> None:
+    """Take what was loaded out of garbage collection: looking through all of it stops every request for 100 ms."""
+    gc.collect()
+    gc.freeze()
 
 
 def child_exit(server: Any, worker: Any) -> None:

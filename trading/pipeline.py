@@ -215,10 +215,9 @@ def quarantine_signal(organization_id: UUID, signal_id: UUID, problem: str, now:
 
 # --- somebody is asked to go on ---------------------------------------------------------------------------------------
 WOKEN_KEY, WOKEN_MS = "mikrobot:signals:woken", 5_000
+PACE_KEY, BURST_MS = "mikrobot:signals:pace", 100
 # Whoever brings a message is answered at once, also while Redis is away and every call to it takes seconds.
 _is_asked, _one_asks = threading.Event(), threading.Lock()
-BURST_MS = 100
-_asked_at_ms = 0
 
 
 def wake() -> None:
@@ -231,19 +230,18 @@ def wake() -> None:
 def _wake() -> None:
     """Ask for a sweep now, unless one that was asked for has not begun. The timetable asks every 5 seconds.
 
-    A signal that comes alone is judged at once; of a burst, those of a tenth of a second are judged together.
+    A signal that comes alone is judged at once; of a burst, whoever brings it, those of a tenth of a second are judged
+    together.
     """
-    global _asked_at_ms  # noqa: PLW0603 - of this process, under its lock
     with _one_asks:
-        time.sleep(max(0, _asked_at_ms + BURST_MS - _clock_ms()) / 1000)
-        _is_asked.clear()
         try:
-            if redis_client().set(WOKEN_KEY, 1, nx=True, px=WOKEN_MS):
+            try:
+                client = redis_client()
+                while not client.set(PACE_KEY, 1, nx=True, px=BURST_MS):
+                    time.sleep(max(1, client.pttl(PACE_KEY)) / 1000)
+            finally:
+                _is_asked.clear()  # whatever comes from here on has to ask again
+            if client.set(WOKEN_KEY, 1, nx=True, px=WOKEN_MS):
                 current_app.send_task("trading.sweep_signals")
         except (BrokerError, redis.RedisError):
             log.warning("the broker is not reachable; signals will be judged by the timetable")
-        _asked_at_ms = _clock_ms()
-
-
-def _clock_ms() -> int:
-    return time.monotonic_ns() // 1_000_000
