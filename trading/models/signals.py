@@ -83,6 +83,8 @@ class RawSignal(LedgerRow):
                 fields=["received_at"], name="trading_rawsignal_waiting", condition=models.Q(state=RawState.RECEIVED)
             ),
             models.Index(fields=["organization_id", "-received_at"], name="trading_rawsignal_latest"),
+            # The page of a source that is seldom heard of, beside one that never stops.
+            models.Index(fields=["organization_id", "source_id", "-received_at"], name="trading_rawsignal_source"),
         ]
 
 

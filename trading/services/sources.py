@@ -178,6 +178,7 @@ def _free_name(source: Source, text: str) -> str:
     name = clean_name(text)
     if len(name) > 80:
         raise Refused("name_invalid", _("A name has 1 to 80 characters."))
+    hold(source.organization_id, "names")  # of two forms at once the second sees what the first has taken
     if Source.objects.filter(name=name, organization_id=source.organization_id).exclude(pk=source.pk).exists():
         raise Refused("name_taken", _("There is a source called “%(name)s” already.") % {"name": name})
     return name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 import redis
 import time_machine
 from django.db import OperationalError
+from django.db import connections as databases
 from django.test import Client
 from django.utils import timezone
 
@@ -390,6 +392,23 @@ def test_a_source_is_set_up_with_sense(cast: Team, setup: dict[str, Any], code: 
     with pytest.raises(Refused) as refused:
         sources_make(cast, {"name": "x"} | setup)
     assert refused.value.code == code
+
+
+def test_of_two_forms_at_once_with_one_name_the_second_is_told(cast: Team) -> None:
+    name, start = f"Source {uuid4().hex[:8]}", threading.Barrier(2)
+
+    def make(_number: int) -> str:
+        start.wait()
+        try:
+            sources_make(cast, {"name": name})
+        except Refused as refused:
+            return refused.code
+        finally:
+            databases.close_all()
+        return "made"
+
+    with ThreadPoolExecutor(2) as both:
+        assert sorted(both.map(make, range(2))) == ["made", "name_taken"]
 
 
 def sources_make(cast: Team, setup: dict[str, Any]) -> None:
