@@ -76,7 +76,7 @@ class OrderState(StrEnum):
 
 _S = OrderState
 _FINAL_AT_THE_VENUE = frozenset({_S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REFUSED})
-# From where to where. Reports overtake each other: a fill may be heard of before the acknowledgement, never after the end.
+# From where to where. Reports overtake each other: a fill may be heard of before the acknowledgement.
 MOVES: Mapping[OrderState, frozenset[OrderState]] = {
     _S.PLANNED: frozenset({_S.SENDING, _S.WITHDRAWN}),
     # Back to planned only when the request provably never left this machine.

@@ -95,7 +95,7 @@ News = OrderReport | FillReport | PositionReport | AccountReport
 
 
 class Session(Protocol):
-    """A signed-in account at a venue. Everything may raise Refused, Unknown, Transient; reading never raises Unknown."""
+    """A signed-in account. All of it may raise Refused and Transient; what changes something also Unknown."""
 
     capabilities: Capabilities
 
