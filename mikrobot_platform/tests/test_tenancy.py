@@ -50,6 +50,7 @@ from accounts.tests import people
 from accounts.tests.people import Team, client_for, team
 from accounts.tiers import Tier
 from mikrobot_platform.celery import app
+from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.kernel import plain
 from mikrobot_platform.kernel.events import EventName
 from risk_management.models import (
@@ -408,14 +409,23 @@ def test_sixteen_threads_share_four_connections_and_no_row() -> None:
 
 @pytest.mark.parametrize("alias", ["default", "engine"])
 def test_nothing_is_kept_at_session_level(alias: str) -> None:
-    """PgBouncer in transaction mode hands the session to somebody else: no setting, statement or lock may stay."""
+    """PgBouncer in transaction mode hands the session to somebody else: no setting, statement or lock may stay.
+
+    Statements are kept where the connection is our own; behind PgBouncer the threshold is None (test_settings.py).
+    """
     cast = team()
+    connections[alias].ensure_connection()
+    raw: Any = connections[alias].connection
+    kept, raw.prepare_threshold = raw.prepare_threshold, None
+    raw.execute("deallocate all")
     if alias == "engine":
         with system_scope("staff"), tenant_scope(cast.house.pk):
             assert Membership.objects.count() == 3
+            assert [ask("select %s::int", [7]) for _ in range(5)] == [[(7,)]] * 5
     else:
         with tenant_scope(cast.house.pk), atomic():
             assert Membership.objects.count() == 3
+            assert [ask("select %s::int", [7]) for _ in range(5)] == [[(7,)]] * 5
     with connections[alias].cursor() as cursor:
         cursor.execute("select name from pg_settings where source = 'session'")
         assert cursor.fetchall() == []
@@ -425,7 +435,16 @@ def test_nothing_is_kept_at_session_level(alias: str) -> None:
         assert cursor.fetchall() == []
         cursor.execute("select nullif(current_setting('app.organization_id', true), '')")
         assert cursor.fetchone() == (None,)
-    assert ours(alias).connection.prepare_threshold is None
+    raw.prepare_threshold = kept
+
+
+def test_what_is_asked_again_is_planned_once_where_connections_are_our_own() -> None:
+    with tenant_scope(team().house.pk), atomic():
+        for number in range(5):
+            assert ask("select %s::int + 1", [number]) == [(number + 1,)]
+        with connections["default"].cursor() as cursor:
+            cursor.execute("select count(*) from pg_prepared_statements where statement like 'select $1::int + 1'")
+            assert cursor.fetchone() == (1,)
 
 
 def test_raw_sql_as_the_app_role_sees_nothing() -> None:
