@@ -70,8 +70,12 @@ from trading import pipeline
 from trading.ledger import ledger_of
 from trading.models import (
     ClockArrival,
+    Fill,
     Follow,
+    Order,
+    Position,
     RawSignal,
+    Shard,
     Signal,
     SignalEvent,
     Source,
@@ -84,6 +88,7 @@ from trading.models import (
 )
 from trading.pipeline import Delivery
 from trading.services import sources
+from trading.tests import orders
 from trading.tests.sources import make_source, rest
 
 
@@ -196,6 +201,10 @@ MAKERS: dict[str, Callable[[Team], Any]] = {
         account=people.make_account(cast.as_alice, f"Account {uuid4().hex[:6]}"),
         strategy=Strategy.objects.filter(organization_id=PLATFORM_ID).first(),
     ),
+    "trading.Shard": lambda cast: Shard.objects.get(pk=orders.make_shard(cast.house.pk).pk),
+    "trading.Order": lambda cast: Order.objects.get(pk=orders.make_order(cast.house.pk).pk),
+    "trading.Fill": lambda cast: Fill.objects.get(pk=orders.make_fill(cast.house.pk).pk),
+    "trading.Position": lambda cast: Position.objects.get(pk=orders.make_position(cast.house.pk).pk),
 }
 
 
