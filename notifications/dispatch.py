@@ -6,7 +6,8 @@ rarely arrive twice and is never lost.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -15,7 +16,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from accounts.models import DataExport, Invitation, Membership, Organization, Role, User
+from accounts.models import DataExport, Invitation, Membership, Organization, Role, TradingAccount, User
 from accounts.services import members
 from mikrobot_platform.kernel.events import Event
 
@@ -107,3 +108,26 @@ def api_key_revoked(event: Event) -> None:
     owner = _owner()
     if owner is not None:
         send("api_key_revoked", owner, organization=_organization(event), key=event.data)
+
+
+def program_changed(event: Event) -> None:
+    """Tell the owner which rules of a firm are others now, for which accounts."""
+    owner = _owner()
+    if owner is not None:
+        told = [_with_names(one) for one in cast("list[Mapping[str, Any]]", event.data["programs"])]
+        send("program_changed", owner, organization=_organization(event), programs=told)
+
+
+def program_unsure(event: Event) -> None:
+    """Tell the owner what is not sure about the rules of a firm, for which accounts."""
+    owner = _owner()
+    if owner is not None:
+        told = [_with_names(one) for one in cast("list[Mapping[str, Any]]", event.data["doubts"])]
+        send("program_unsure", owner, organization=_organization(event), doubts=told)
+
+
+def _with_names(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Call the accounts by their names."""
+    ids: Iterable[str] = told["accounts"]
+    names = TradingAccount.objects.filter(pk__in=[UUID(one) for one in ids]).order_by("name")
+    return {**told, "names": list(names.values_list("name", flat=True))}

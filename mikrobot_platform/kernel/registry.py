@@ -44,6 +44,8 @@ SUBSCRIBERS: Mapping[EventName, tuple[str, ...]] = {
     EventName.SWITCH_LIFTED: (),
     EventName.LIMITS_CHANGED: (),
     EventName.LIMIT_REACHED: (),
+    EventName.PROGRAM_CHANGED: ("notifications.dispatch:program_changed",),
+    EventName.PROGRAM_UNSURE: ("notifications.dispatch:program_unsure",),
     EventName.DRILL: ("accounts.outbox_drill:effect",),
 }
 
