@@ -7,6 +7,8 @@ rarely arrive twice and is never lost.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
 
@@ -108,6 +110,26 @@ def api_key_revoked(event: Event) -> None:
     owner = _owner()
     if owner is not None:
         send("api_key_revoked", owner, organization=_organization(event), key=event.data)
+
+
+def limit_reached(event: Event) -> None:
+    """Warn the owner of a level; of several that were passed in one step, of the highest alone."""
+    owner, told = _owner(), event.data
+    account = TradingAccount.objects.filter(pk=UUID(str(told["account"]))).first()
+    if owner is None or account is None or told["percent"] != told["highest"]:
+        return
+    figures = {name: f"{Decimal(str(told[name])):,f}" for name in ("room", "allowance", "value", "floor")}
+    resets_at, resets_in_s = told["resets_at"], cast("int | None", told["resets_in_s"])
+    send(
+        "limit_reached",
+        owner,
+        organization=_organization(event),
+        account=account,
+        limit={**told, **figures},
+        is_used_up=told["percent"] == 100,
+        resets_at=None if resets_at is None else datetime.fromisoformat(str(resets_at)),
+        resets_in=None if resets_in_s is None else f"{resets_in_s // 3600} h {resets_in_s % 3600 // 60} min",
+    )
 
 
 def program_changed(event: Event) -> None:

@@ -18,19 +18,17 @@ from uuid import UUID
 from django.db import connections, transaction
 from django.db.models import Sum
 
-from accounts import outbox
 from accounts.models import Membership, Role, TradingAccount
 from accounts.tenancy import system_scope, tenant_scope
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.kernel import plain
-from mikrobot_platform.kernel.events import EventName
 from risk_management import own_rooms as own
 from risk_management.compliance import account as compliance
 from risk_management.compliance.floors import advance, rebuild
 from risk_management.compliance.program import Program
 from risk_management.compliance.room import Room, crossings, headroom
 from risk_management.models import AccountEvent, AccountState
-from risk_management.services import limits, programs
+from risk_management.services import limits, programs, warnings
 
 SCOPE = "gate.days"
 _EVENT = plain.codec(compliance.Event)
@@ -87,9 +85,8 @@ def observe(account_id: UUID, event: compliance.Event, *, seen: Seen | None = No
     if isinstance(event, compliance.Snapshot):
         _look(row, event, seen)
     row.save()
-    if before is not None and after is not None:
-        for crossing in crossings(before, after):
-            _warn(account_id, crossing.limit.value, crossing.percent, whose="firm")
+    if before is not None and after is not None and program is not None:
+        warnings.of_firm(account_id, crossings(before, after), after, program, at=event.at)
     return True
 
 
@@ -118,10 +115,10 @@ def _look(row: AccountState, event: compliance.Snapshot, seen: Seen | None) -> N
     _close_days(row, event)
     row.seen_at, row.balance, row.equity = event.at, event.balance, event.equity
     row.floating, row.margin_used = (None, None) if seen is None else (seen.floating, seen.margin_used)
-    news, known = own.warnings(_WARNED.read(json.loads(row.warned)), _own_rooms(row, event.at))
+    rooms = _own_rooms(row, event.at)
+    news, known = own.warnings(_WARNED.read(json.loads(row.warned)), rooms)
     row.warned = _WARNED.write(known)
-    for one in news:
-        _warn(row.account_id, one.limit, one.percent, whose="own")
+    warnings.of_own(row.account_id, news, rooms, at=event.at)
 
 
 def _close_days(row: AccountState, event: compliance.Snapshot) -> None:
@@ -140,10 +137,6 @@ def _close_days(row: AccountState, event: compliance.Snapshot) -> None:
 def _owner_zone() -> str:
     zone: str = Membership.objects.select_related("user").get(role=Role.OWNER).user.time_zone
     return zone
-
-
-def _warn(account_id: UUID, limit: str, percent: int, *, whose: str) -> None:
-    outbox.publish(EventName.LIMIT_REACHED, account=str(account_id), limit=limit, percent=percent, whose=whose)
 
 
 def _state_of(row: AccountState) -> compliance.AccountState | None:
