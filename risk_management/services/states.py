@@ -27,8 +27,9 @@ from risk_management.compliance import account as compliance
 from risk_management.compliance.floors import advance, rebuild
 from risk_management.compliance.program import Program
 from risk_management.compliance.room import Room, crossings, headroom
+from risk_management.kelly import TradeStats
 from risk_management.models import AccountEvent, AccountState
-from risk_management.services import limits, programs, warnings
+from risk_management.services import limits, programs, stats, warnings
 
 SCOPE = "gate.days"
 _EVENT = plain.codec(compliance.Event)
@@ -243,6 +244,7 @@ class Headroom:
     program: str
     firm: tuple[Room, ...]
     own: tuple[own.OwnRoom, ...]
+    record: TradeStats  # of its last trades
 
 
 def room_of(account_id: UUID, *, now: datetime) -> Headroom | None:
@@ -266,6 +268,7 @@ def room_of(account_id: UUID, *, now: datetime) -> Headroom | None:
         program="" if program is None else program.title,
         firm=rooms,
         own=() if row is None else _own_rooms(row, now),
+        record=stats.load([account], now=now)[account_id],
     )
 
 

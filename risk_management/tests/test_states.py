@@ -271,7 +271,9 @@ def test_headroom_tells_money_percent_and_time(capsys: pytest.CaptureFixture[str
     daily = found.firm[0]
     assert (daily.room, daily.left_pct, daily.resets_in) == (D(3000), D(60), timedelta(hours=22))
     call_command("headroom", str(account))
-    assert "Daily loss" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Daily loss" in shown
+    assert "Settled trades of late: not enough data (n = 0)" in shown
     call_command("headroom", str(account), "--json")
     told = json.loads(capsys.readouterr().out)
     assert told["equity"] == "98000.00000000"
