@@ -1,4 +1,4 @@
-"""What owners were told of the programs of their prop accounts."""
+"""What owners were told of the programs of their prop accounts; states that go on under another edition."""
 
 import django.db.models.deletion
 from django.db import migrations, models
@@ -59,6 +59,7 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.AddField(model_name="accountstate", name="started_after", field=models.BigIntegerField(default=0)),
         tenant_table("risk_management_accountprogram", read=["gate.programs", "staff", "doctor"], grants="SELECT"),
         tenant_reference("risk_management_accountprogram", "account_id", "accounts_tradingaccount"),
         migrations.RunSQL(GRANTS, reverse_sql=migrations.RunSQL.noop),

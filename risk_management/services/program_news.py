@@ -28,7 +28,7 @@ from risk_management.compliance.changes import changes
 from risk_management.compliance.notices import Notice, notice, stale
 from risk_management.compliance.program import Program
 from risk_management.models import AccountProgram
-from risk_management.services import programs
+from risk_management.services import programs, states
 
 SCOPE = "gate.programs"
 
@@ -135,7 +135,7 @@ def _is_news(row: AccountProgram | None, found: Standing) -> bool:
 
 
 def _tell_owner(now: datetime) -> int:
-    """Bring the rows of one organization up to date, and publish what that brought."""
+    """Bring one organization's rows and states up to date, and publish what that brought."""
     accounts = _prop_accounts()
     AccountProgram.objects.bulk_create(
         [AccountProgram(organization_id=one.organization_id, account=one, told_at=now) for one in accounts],
@@ -148,6 +148,8 @@ def _tell_owner(now: datetime) -> int:
         row, found = rows[account.pk], standing(account, today=now.date())
         if not _is_news(row, found):
             continue
+        if found.program is not None:
+            states.move_on(account.pk, found.program, at=now)
         if found.key and row.program and found.key != row.program:
             changed.setdefault((row.program, found.key), []).append(str(account.pk))
         if found.doubt_key and found.doubt_key != row.doubt:

@@ -82,13 +82,38 @@ def observe(account_id: UUID, event: compliance.Event, *, seen: Seen | None = No
     before = _state_of(row)
     after = before if before is None or program is None else advance(before, event, program)
     if after is not None:
-        row.state, row.is_day_open = plain.text(after), after.day_start is None or bool(after.unknown_closes)
+        row.state, row.is_day_open = plain.text(after), _has_open_day(after)
     if isinstance(event, compliance.Snapshot):
         _look(row, event, seen)
     row.save()
     if before is not None and after is not None and program is not None:
         warnings.of_firm(account_id, crossings(before, after), after, program, at=event.at)
     return True
+
+
+def move_on(account_id: UUID, program: Program, *, at: datetime) -> bool:
+    """Let an account's state go on under the rules that hold from now on; False when it does already, or has none.
+
+    It begins anew from where it stands: what came before stays stored, and is not folded by rules of a later day.
+    """
+    row: AccountState | None = AccountState.objects.select_for_update().filter(account_id=account_id).first()
+    if row is None or row.program == programs.key_of(program):
+        return False
+    before, state = programs.by_key(row.program), _state_of(row)
+    if before is None or state is None:
+        after = compliance.joined(program, at=at)
+    else:
+        after = compliance.carried(state, before, program, at=at)
+    row.program, row.start = programs.key_of(program), plain.text(after)
+    row.state, row.is_day_open = row.start, _has_open_day(after)
+    last = AccountEvent.objects.filter(account_id=account_id).order_by("-pk").values_list("pk", flat=True).first()
+    row.started_after = last or 0
+    row.save()
+    return True
+
+
+def _has_open_day(state: compliance.AccountState) -> bool:
+    return state.day_start is None or bool(state.unknown_closes)
 
 
 def _store(row: AccountState, event: compliance.Event, symbol: str) -> bool:
@@ -148,16 +173,17 @@ def _state_of(row: AccountState) -> compliance.AccountState | None:
 
 
 def rebuilt(account_id: UUID) -> compliance.AccountState | None:
-    """Fold an account's whole history once more; the answer equals what is stored."""
+    """Fold an account's history under its present rules once more; the answer equals what is stored."""
     row = AccountState.objects.get(account_id=account_id)
     program = programs.by_key(row.program)
     if program is None or not row.start:
         return None
-    return rebuild(plain.read(compliance.AccountState, row.start), _history(account_id), program)
+    return rebuild(plain.read(compliance.AccountState, row.start), _history(row), program)
 
 
-def _history(account_id: UUID) -> Iterator[compliance.Event]:
-    for body in AccountEvent.objects.filter(account_id=account_id).order_by("pk").values_list("body", flat=True):
+def _history(row: AccountState) -> Iterator[compliance.Event]:
+    events = AccountEvent.objects.filter(account_id=row.account_id, pk__gt=row.started_after)
+    for body in events.order_by("pk").values_list("body", flat=True):
         yield cast("compliance.Event", _EVENT.read(json.loads(body)))
 
 

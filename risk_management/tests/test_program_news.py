@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.core import mail
-from django.db import connections
+from django.db import connections, transaction
 from django.db.utils import DatabaseError
 
 from accounts import outbox
@@ -20,12 +20,19 @@ from accounts.models import OutboxEvent, TradingAccount
 from accounts.tenancy import atomic, tenant_scope
 from accounts.tests import people
 from accounts.tests.people import Team, team
+from mikrobot_platform.db import scope as scopes
+from mikrobot_platform.kernel import plain
+from risk_management.compliance import account as compliance
+from risk_management.compliance.account import DayTurned, Snapshot
+from risk_management.compliance.clock import ResetClock
 from risk_management.compliance.library import Library, bundled, load
-from risk_management.models import AccountProgram
-from risk_management.services import program_news, programs
+from risk_management.models import AccountProgram, AccountState
+from risk_management.services import program_news, programs, states
+from risk_management.tests.rows import observe
 
 D = Decimal
 BEFORE, AFTER = datetime(2026, 10, 20, 12, tzinfo=UTC), datetime(2027, 1, 2, 12, tzinfo=UTC)
+CHICAGO = ResetClock(zone="America/Chicago", at=time(17))
 COMBINE = "topstep-trading-combine.2026-10.json"
 
 
@@ -100,6 +107,36 @@ def test_a_changed_rule_is_told_once_with_the_difference() -> None:
     assert "Accounts: Another fifty, Fifty" in letter.body
     assert "- max loss, amount: 2,000 became 1,800 (read 2027-01-01, https://" in letter.body
     assert "Hundred" not in letter.body
+
+
+def test_the_accounts_state_goes_on_under_the_new_rules() -> None:
+    cast = team()
+    account, day = combine(cast), timedelta(days=1)
+    scope = scopes.Scope(organization_id=cast.house.pk, alias=scopes.ENGINE)
+    with scopes.enter(scope), transaction.atomic(using=scopes.ENGINE):
+        states.begin(account, at=BEFORE, is_new=True)
+    program_news.tell(now=BEFORE)
+    observe(cast.house.pk, account, Snapshot(at=BEFORE + timedelta(hours=1), balance=D(50_000), equity=D(49_500)))
+
+    def floor(now: datetime) -> Decimal | None:
+        with tenant_scope(cast.house.pk), atomic():
+            found = states.room_of(account, now=now)
+            row = AccountState.objects.get()
+            assert states.rebuilt(account) == plain.read(compliance.AccountState, row.state)
+        assert found is not None
+        return found.firm[0].level
+
+    assert floor(BEFORE + timedelta(hours=2)) == D(48_000)
+    for number in range((AFTER - BEFORE).days):  # each day is told
+        turn = CHICAGO.next_reset(BEFORE + number * day)
+        observe(cast.house.pk, account, DayTurned(at=turn, balance=D(50_000)))
+    program_news.tell(now=AFTER)
+    program_news.tell(now=AFTER)
+    observe(cast.house.pk, account, Snapshot(at=AFTER + timedelta(minutes=1), balance=D(50_000), equity=D(48_900)))
+    assert floor(AFTER + timedelta(minutes=2)) == D(48_200)
+    with tenant_scope(cast.house.pk), atomic():
+        warned = OutboxEvent.objects.get(name="limit.reached").data  # 1,100 of 1,800; of 2,000 it would be 55 %
+    assert (warned["limit"], warned["percent"], warned["floor"]) == ("max_loss", 60, "48200.00")
 
 
 def test_two_who_look_at_once_tell_it_once() -> None:
