@@ -60,6 +60,15 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.AddField(model_name="accountstate", name="started_after", field=models.BigIntegerField(default=0)),
+        migrations.AddIndex(
+            model_name="accountevent",
+            index=models.Index(
+                condition=models.Q(("kind", "Settled")),
+                fields=["organization_id", "account_id", "-at", "-number"],
+                include=["profit"],
+                name="risk_management_event_result",
+            ),
+        ),
         tenant_table("risk_management_accountprogram", read=["gate.programs", "staff", "doctor"], grants="SELECT"),
         tenant_reference("risk_management_accountprogram", "account_id", "accounts_tradingaccount"),
         migrations.RunSQL(GRANTS, reverse_sql=migrations.RunSQL.noop),

@@ -45,6 +45,13 @@ class AccountEvent(TenantRow):
                 name="risk_management_event_ledger",
                 condition=models.Q(number__isnull=False),
             ),
+            # The last results of many accounts at once, without a look at the table (services/stats.py)
+            models.Index(
+                fields=["organization_id", "account_id", "-at", "-number"],
+                name="risk_management_event_result",
+                condition=models.Q(kind="Settled"),
+                include=["profit"],
+            ),
         ]
 
 

@@ -25,18 +25,18 @@ AGE = timedelta(days=183)
 
 # Reads the index of the ledger backwards, for each account as far as its last 100 results and no further.
 _STATS = """
-    select a.account_id,
-           count(*) filter (where e.profit > 0), count(*) filter (where e.profit < 0),
-           coalesce(sum(e.profit) filter (where e.profit > 0), 0),
-           coalesce(-sum(e.profit) filter (where e.profit < 0), 0)
+    select a.account_id, record.*
     from unnest(%s::uuid[], %s::uuid[]) a (organization_id, account_id)
-    left join lateral (
-        select profit from risk_management_accountevent
-        where organization_id = a.organization_id and account_id = a.account_id and number is not null
-            and at > %s and at <= %s and profit <> 0
-        order by at desc, number desc limit %s
-    ) e on true
-    group by a.account_id
+    cross join lateral (
+        select count(*) filter (where profit > 0), count(*) filter (where profit < 0),
+               coalesce(sum(profit) filter (where profit > 0), 0), coalesce(-sum(profit) filter (where profit < 0), 0)
+        from (
+            select profit from risk_management_accountevent
+            where organization_id = a.organization_id and account_id = a.account_id and kind = 'Settled'
+                and at > %s and at <= %s and profit <> 0
+            order by at desc, number desc limit %s
+        ) lately
+    ) record
 """
 
 
