@@ -127,6 +127,40 @@ from jsonb_to_recordset(%(signals)s) as new (id uuid, state text, code text, sen
 where trading_signal.organization_id = %(organization)s and trading_signal.id = new.id
 """
 
+# The followers of those who took a signal, in shards of one venue each; `whose` is null for a signal of the platform.
+FAN_OUT = """
+insert into trading_shard
+    (id, organization_id, signal_id, strategy_id, venue, number, accounts, created_at, attempts)
+select gen_random_uuid(), %(owner)s, %(signal)s, strategy_id, venue, number,
+       array_agg(account_id order by organization_id, account_id), %(now)s, 0
+from (
+    select f.organization_id, f.strategy_id, f.account_id, a.venue, (row_number() over (
+        partition by f.strategy_id, a.venue order by f.organization_id, f.account_id) - 1) / %(size)s::int as number
+    from trading_follow f
+    join accounts_tradingaccount a on a.organization_id = f.organization_id and a.id = f.account_id
+    where f.strategy_id = any(%(takers)s::uuid[]) and a.status <> 'closed'
+        and (%(whose)s::uuid is null or f.organization_id = %(whose)s::uuid)
+) following
+group by strategy_id, venue, number
+on conflict (organization_id, signal_id, strategy_id, venue, number) do nothing
+"""
+
+# Orders for the accounts of a shard that take its signal. Who has one of that name already is not in the answer.
+PLAN_ORDERS = """
+insert into trading_order
+    (id, organization_id, account_id, client_id, purpose, signal_id, receipt_id, strategy_id, symbol, venue_symbol,
+     side, type, quantity, "limit", stop, stop_loss, take_profit, risk, state, decided_at, expires_at,
+     time_in_force, reduces_only, reason_code, reason, venue_order_id, revision, filled)
+select id, organization_id, account_id, client_id, %(purpose)s, %(signal)s, receipt_id, %(strategy)s, %(symbol)s,
+       %(venue_symbol)s, %(side)s, %(type)s, quantity, %(limit)s::numeric, %(stop)s::numeric, %(stop_loss)s::numeric,
+       %(take_profit)s::numeric, risk, %(state)s, %(now)s, %(expires)s, 'gtc', false, '', '', '', 0, 0
+from unnest(%(ids)s::uuid[], %(organizations)s::uuid[], %(accounts)s::uuid[], %(client_ids)s::text[],
+            %(receipts)s::uuid[], %(quantities)s::numeric[], %(risks)s::numeric[])
+    as taking (id, organization_id, account_id, client_id, receipt_id, quantity, risk)
+on conflict (organization_id, client_id) do nothing
+returning organization_id, account_id, id
+"""
+
 
 def run(statement: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
     """Run one of these; return its first row."""

@@ -85,6 +85,7 @@ from trading.models import (
     SourceSecret,
     SourceStream,
     Strategy,
+    VenueLink,
 )
 from trading.pipeline import Delivery
 from trading.services import sources
@@ -203,6 +204,7 @@ MAKERS: dict[str, Callable[[Team], Any]] = {
         strategy=Strategy.objects.filter(organization_id=PLATFORM_ID).first(),
     ),
     "trading.Shard": lambda cast: Shard.objects.get(pk=orders.make_shard(cast.house.pk).pk),
+    "trading.VenueLink": lambda cast: VenueLink.objects.get(pk=orders.make_link(cast.house.pk).pk),
     "trading.Order": lambda cast: Order.objects.get(pk=orders.make_order(cast.house.pk).pk),
     "trading.Fill": lambda cast: Fill.objects.get(pk=orders.make_fill(cast.house.pk).pk),
     "trading.Position": lambda cast: Position.objects.get(pk=orders.make_position(cast.house.pk).pk),

@@ -10,7 +10,8 @@ WATCHED = ["staff", "doctor"]
 
 # Written by the engine only. A fill is never changed; DELETE is for the end of an organization.
 GRANTS = """
-GRANT INSERT, UPDATE, DELETE ON trading_shard, trading_order, trading_position TO mikrobot_engine;
+GRANT INSERT, UPDATE, DELETE ON trading_shard, trading_order, trading_position,
+    trading_venuelink TO mikrobot_engine;
 GRANT INSERT, DELETE ON trading_fill TO mikrobot_engine;
 """
 
@@ -20,6 +21,7 @@ POLICIES = [
     tenant_table("trading_order", read=WATCHED, write=["gate.decide", "orders.carry"], grants="SELECT"),
     tenant_table("trading_fill", read=[*WATCHED, "gate.decide"], write=["orders.carry"], grants="SELECT"),
     tenant_table("trading_position", read=[*WATCHED, "gate.decide"], write=["orders.carry"], grants="SELECT"),
+    tenant_table("trading_venuelink", read=[*WATCHED, "gate.decide"], write=["orders.carry"], grants="SELECT"),
     migrations.RunSQL(GRANTS, reverse_sql=migrations.RunSQL.noop),
 ]
 
@@ -253,6 +255,7 @@ class Migration(migrations.Migration):
                 ("organization_id", models.UUIDField(editable=False)),
                 ("signal_id", models.UUIDField()),
                 ("strategy_id", models.UUIDField()),
+                ("venue", models.CharField(max_length=32)),
                 ("number", models.PositiveIntegerField()),
                 ("accounts", django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), size=None)),
                 ("created_at", models.DateTimeField()),
@@ -271,8 +274,31 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(fields=("organization_id", "id"), name="trading_shard_tenant"),
                     models.UniqueConstraint(
-                        fields=("organization_id", "signal_id", "strategy_id", "number"), name="trading_shard_once"
+                        fields=("organization_id", "signal_id", "strategy_id", "venue", "number"),
+                        name="trading_shard_once",
                     ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="VenueLink",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("organization_id", models.UUIDField(editable=False)),
+                ("account_id", models.UUIDField()),
+                ("leverage", models.DecimalField(decimal_places=4, max_digits=10, null=True)),
+                ("commission", models.DecimalField(decimal_places=8, max_digits=28, null=True)),
+                ("seen_at", models.DateTimeField(null=True)),
+                ("reconciled_at", models.DateTimeField(null=True)),
+                ("blocked_reason", models.CharField(blank=True, max_length=300)),
+                ("failures", models.PositiveSmallIntegerField(default=0)),
+                ("closed_until", models.DateTimeField(null=True)),
+                ("requests_on", models.DateField(null=True)),
+                ("requests", models.PositiveIntegerField(default=0)),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("organization_id", "account_id"), name="trading_venuelink_once")
                 ],
             },
         ),

@@ -1,7 +1,7 @@
 """Sources, the ledger of signals, strategies and who follows them, orders. One file a noun; this page is the index."""
 
 from trading.models.files import ReadBy, SourceFile
-from trading.models.orders import Fill, Order, Position, PositionState, Shard
+from trading.models.orders import Fill, Order, Position, PositionState, Shard, VenueLink
 from trading.models.signals import EventKind, RawSignal, RawState, Signal, SignalEvent, SignalState
 from trading.models.sources import ClockArrival, Source, SourceMinute, SourceNonce, SourceSecret, SourceStream
 from trading.models.strategies import Follow, RiskMode, Strategy
@@ -29,4 +29,5 @@ __all__ = [
     "SourceSecret",
     "SourceStream",
     "Strategy",
+    "VenueLink",
 ]

@@ -34,6 +34,7 @@ class Shard(LedgerRow):
 
     signal_id = models.UUIDField()
     strategy_id = models.UUIDField()
+    venue = models.CharField(max_length=32)  # of all its accounts: they share its prices and its instruments
     number = models.PositiveIntegerField()
     accounts = ArrayField(models.UUIDField())
     created_at = models.DateTimeField()
@@ -46,7 +47,7 @@ class Shard(LedgerRow):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             *LedgerRow.Meta.constraints,
             models.UniqueConstraint(
-                fields=["organization_id", "signal_id", "strategy_id", "number"], name="trading_shard_once"
+                fields=["organization_id", "signal_id", "strategy_id", "venue", "number"], name="trading_shard_once"
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [
@@ -78,6 +79,7 @@ class Order(TenantRow):
     trail = _figure(null=True)
     stop_loss = _figure(null=True)
     take_profit = _figure(null=True)
+    risk = _money(null=True)  # of an entry, at its stop, costs included, as decided
     time_in_force = models.CharField(max_length=3, default=TimeInForce.GTC.value)
     reduces_only = models.BooleanField(default=False)
     state = models.CharField(max_length=9, default=OrderState.PLANNED.value)
@@ -216,4 +218,27 @@ class Position(TenantRow):
                 condition=models.Q(state=PositionState.OPEN),
             ),
             models.Index(fields=["organization_id", "account_id", "-closed_at"], name="trading_position_latest"),
+        ]
+
+
+class VenueLink(TenantRow):
+    """What is known of the way to an account's venue: its terms, when it was last heard, whether entries may pass."""
+
+    id = models.BigAutoField(primary_key=True)
+    organization_id = models.UUIDField(editable=False)
+    account_id = models.UUIDField()
+    leverage = models.DecimalField(max_digits=10, decimal_places=4, null=True)
+    commission = _money(null=True)  # a lot, there and back, in account money
+    seen_at = models.DateTimeField(null=True)  # its account's figures
+    reconciled_at = models.DateTimeField(null=True)  # ours and theirs compared, and found the same or repaired
+    blocked_reason = models.CharField(max_length=300, blank=True)  # entries wait until somebody has looked
+    blocked_at = models.DateTimeField(null=True)
+    failures = models.PositiveSmallIntegerField(default=0)  # in a row
+    closed_until = models.DateTimeField(null=True)  # the breaker is open until then
+    requests_on = models.DateField(null=True)
+    requests = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["organization_id", "account_id"], name="trading_venuelink_once"),
         ]

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models.base import TenantRow
 from mikrobot_platform.db.ids import new_id
 from trading.ledger import ledger_of
-from trading.models import Fill, Order, Position, Shard
+from trading.models import Fill, Order, Position, Shard, VenueLink
 
 Row = TypeVar("Row", bound=TenantRow)
 
@@ -43,10 +43,14 @@ def make_position(organization_id: UUID, **fields: Any) -> Position:
 
 def make_shard(organization_id: UUID, **fields: Any) -> Shard:
     values: dict[str, Any] = {
-        "signal_id": new_id(), "strategy_id": new_id(), "number": 0, "accounts": [new_id()],
+        "signal_id": new_id(), "strategy_id": new_id(), "venue": "paper", "number": 0, "accounts": [new_id()],
         "created_at": timezone.now(),
     }  # fmt: skip
     return _written(Shard(organization_id=organization_id, **{**values, **fields}))
+
+
+def make_link(organization_id: UUID, **fields: Any) -> VenueLink:
+    return _written(VenueLink(organization_id=organization_id, **{"account_id": new_id(), **fields}))
 
 
 def _written(row: Row) -> Row:
