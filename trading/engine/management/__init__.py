@@ -41,7 +41,7 @@ def manage(position: Held, market: Market, plan: Plan, *, now: datetime) -> tupl
 
 
 def _way_out(case: Case, protection: tuple[Deed, ...]) -> tuple[Deed, ...] | None:
-    """Return what closes everything, the stop in front; empty while that is under way, None when nothing asks for it."""
+    """Return what closes everything, the stop in front; none of it while that is under way. None: nothing asks."""
     if _closes_all(protection):
         return protection
     for way_out in WAYS_OUT:

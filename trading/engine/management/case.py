@@ -39,7 +39,7 @@ class Case:
 
     def has_gained(self, price: Price | None, distance: Ratio) -> bool:
         """Tell whether a price is so far or further on the side of a gain."""
-        return price is not None and bool(self.position.gain_at(price).minus(distance).top >= 0)
+        return price is not None and self.position.gain_at(price).minus(distance).top >= 0
 
     def may_try(self, tries: Tries, first: timedelta = FIRST_WAIT) -> bool:
         """Tell whether an order may be made again; one that was refused waits, twice as long each time.
@@ -50,7 +50,7 @@ class Case:
         if not tries.refused or tries.last_refused_at is None:
             return True
         longest = LONGEST_WAIT if self.position.spec.is_open(self.now) else LONGEST_WAIT_CLOSED
-        wait = min(first * 2 ** min(tries.refused - 1, 10), longest)
+        wait: timedelta = min(first * (1 << min(tries.refused - 1, 10)), longest)
         return self.now - tries.last_refused_at >= wait
 
     def close(self, quantity: Decimal, code: Code, **figures: object) -> tuple[Close, ...]:
