@@ -10,134 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from typing import assert_never
 
-from mikrobot_platform.kernel.decisions import Code, Evidence, evidence, sentence
-from mikrobot_platform.kernel.market import Price, Quantity, Side
-from mikrobot_platform.kernel.orders import FillReport, OrderReport, OrderState, PositionReport, Purpose
+from mikrobot_platform.kernel.decisions import evidence
+from mikrobot_platform.kernel.market import Quantity, Side
+from mikrobot_platform.kernel.orders import OrderReport, OrderState, PositionReport, Purpose
 from mikrobot_platform.kernel.venues import LookUp, Positions
+from trading.engine.drift import Finding, Kind, OurOrder, OurPosition, Ours, Theirs
 
 _ZERO = Decimal(0)
 _IN_FLIGHT = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
-
-
-# What is compared
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OurOrder:
-    """An order as our books have it: every one that is not over, and those that ended within the settle window."""
-
-    client_id: str
-    symbol: str  # as the venue writes it
-    side: Side
-    purpose: Purpose
-    state: OrderState
-    quantity: Quantity
-    filled: Decimal
-    sent_at: datetime
-    changed_at: datetime  # when its state or its fills last changed
-    stop: Price | None = None
-    position: str = ""  # ours
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OurPosition:
-    """An open position as our books have it."""
-
-    id: str
-    venue_id: str  # empty until the venue has told it
-    symbol: str
-    side: Side
-    quantity: Quantity
-    stop: Price | None  # where we want it
-    opened_by: str  # client id of the order that opened it
-    changed_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ours:
-    """Our books of one account, in one snapshot that was taken before the venue was looked at."""
-
-    orders: tuple[OurOrder, ...] = ()
-    positions: tuple[OurPosition, ...] = ()
-    known: frozenset[str] = frozenset()  # client ids of orders of ours that were over before
-    # How many exits and stops were made so far, by what they were made for: ours, or the venue's id of a foreign one.
-    exits_made: Mapping[str, int] = field(default_factory=dict)
-    stops_made: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Theirs:
-    """One look at the venue. A list that could not be had is None, and nothing follows from what is not in it."""
-
-    at: datetime  # when the look began
-    positions_are: Positions
-    look_up: LookUp
-    asked: Mapping[str, OrderReport | None] = field(default_factory=dict)  # by client id; None: it was not found
-    working: tuple[OrderReport, ...] | None = None
-    positions: tuple[PositionReport, ...] | None = None
-    fills: tuple[FillReport, ...] | None = None
-    fills_since: datetime | None = None
-
-
-class Kind(StrEnum):
-    """What was found."""
-
-    ORDER_FOUND = "order_found"
-    ORDER_UNKNOWN = "order_unknown"
-    ORDER_ABSENT = "order_absent"
-    ORDER_ENDED = "order_ended"
-    ORDER_FOREIGN = "order_foreign"
-    POSITION_FOREIGN = "position_foreign"
-    POSITION_MISSING = "position_missing"
-    POSITION_RESIZED = "position_resized"
-    POSITION_UNPROTECTED = "position_unprotected"
-    STOP_MOVED = "stop_moved"
-
-
-CODES: Mapping[Kind, Code] = {
-    Kind.ORDER_FOUND: Code.ORDER_FOUND,
-    Kind.ORDER_UNKNOWN: Code.ORDER_UNKNOWN,
-    Kind.ORDER_ABSENT: Code.ORDER_ABSENT,
-    Kind.ORDER_ENDED: Code.ORDER_ENDED,
-    Kind.ORDER_FOREIGN: Code.ORDER_FOREIGN,
-    Kind.POSITION_FOREIGN: Code.POSITION_FOREIGN,
-    Kind.POSITION_MISSING: Code.POSITION_MISSING,
-    Kind.POSITION_RESIZED: Code.POSITION_RESIZED,
-    Kind.POSITION_UNPROTECTED: Code.POSITION_UNPROTECTED,
-    Kind.STOP_MOVED: Code.POSITION_STOP_MOVED,
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One difference, or one question answered. `about` is our id, and the venue's for what is not ours."""
-
-    kind: Kind
-    about: str
-    evidence: Evidence
-    order: str = ""  # client id; for a foreign order the venue's id
-    state: OrderState | None = None  # what an order of ours has come to
-    side: Side | None = None  # of the position at the venue, or ours where it is missing
-    quantity: Quantity = Quantity(_ZERO)  # of the same
-    leaving: Quantity = Quantity(_ZERO)  # of the same, what exits that wait may still close
-    bare: Quantity = Quantity(_ZERO)  # of the same, what no stop covers
-    is_stop_in_flight: bool = False  # a stop was sent, and nobody knows what became of it
-    is_overdue: bool = False  # the venue has had its time, and looking again may not help
-    exits_made: int = 0  # for this position so far: they are numbered
-    stops_made: int = 0
-    stop: Price | None = None  # where we want the stop
-    venue_stop: Price | None = None
-    sentence: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "sentence", sentence(self.code, self.evidence))
-
-    @property
-    def code(self) -> Code:
-        return CODES[self.kind]
 
 
 def compare(ours: Ours, theirs: Theirs, *, now: datetime, settle: timedelta) -> tuple[Finding, ...]:
@@ -232,12 +114,13 @@ def _ended(order: OurOrder, theirs: Theirs, working: Mapping[str, OrderReport], 
     asked = theirs.asked.get(order.client_id)
     if asked is not None and asked.state.is_final:
         yield _found(order, asked.state, Decimal(asked.filled), "report")
-    elif asked is None and theirs.working is not None and order.client_id not in working:
-        if theirs.at - order.changed_at >= settle:
-            yield Finding(
-                kind=Kind.ORDER_ENDED, about=order.client_id, order=order.client_id,
-                evidence=evidence(symbol=order.symbol, purpose=order.purpose, quantity=order.quantity),
-            )  # fmt: skip
+        return
+    is_gone = asked is None and theirs.working is not None and order.client_id not in working
+    if is_gone and theirs.at - order.changed_at >= settle:
+        yield Finding(
+            kind=Kind.ORDER_ENDED, about=order.client_id, order=order.client_id,
+            evidence=evidence(symbol=order.symbol, purpose=order.purpose, quantity=order.quantity),
+        )  # fmt: skip
 
 
 def _strangers(ours: Ours, theirs: Theirs, settle: timedelta) -> Iterator[Finding]:
@@ -357,12 +240,13 @@ def _protection(pair: _Pair, ours: Ours, theirs: Theirs, settle: timedelta) -> I
             exits_made=ours.exits_made.get(about, 0), stops_made=ours.stops_made.get(about, 0),
             evidence=evidence(symbol=pair.symbol, side=side, theirs=quantity, bare=bare, stop=wanted),
         )  # fmt: skip
-    elif attached is not None and wanted is not None and attached != wanted:
-        if not _is_moving(pair, ours, theirs, settle):
-            yield Finding(
-                kind=Kind.STOP_MOVED, about=about, side=side, quantity=quantity, stop=wanted, venue_stop=attached,
-                evidence=evidence(symbol=pair.symbol, ours=wanted, theirs=attached),
-            )  # fmt: skip
+        return
+    is_moved = attached is not None and wanted is not None and attached != wanted
+    if is_moved and not _is_moving(pair, ours, theirs, settle):
+        yield Finding(
+            kind=Kind.STOP_MOVED, about=about, side=side, quantity=quantity, stop=wanted, venue_stop=attached,
+            evidence=evidence(symbol=pair.symbol, ours=wanted, theirs=attached),
+        )  # fmt: skip
 
 
 def _working_stops(pair: _Pair, ours: Ours, theirs: Theirs) -> list[OurOrder]:
@@ -397,5 +281,6 @@ def _orders_of(pair: _Pair, ours: Ours) -> list[OurOrder]:
     return [
         order
         for order in ours.orders
-        if order.symbol == pair.symbol and (not order.position or order.position in mine) or order.client_id in openers
+        if order.client_id in openers
+        or (order.symbol == pair.symbol and (not order.position or order.position in mine))
     ]

@@ -12,7 +12,7 @@ from typing import assert_never
 from mikrobot_platform.kernel.market import Quantity
 from mikrobot_platform.kernel.orders import OrderState
 from trading.engine.deeds import Adopt, Alarm, Ask, BlockEntries, Cancel, Close, Deed, MoveStop, PlaceStop, Resolve
-from trading.engine.reconcile import Finding, Kind
+from trading.engine.drift import Finding, Kind
 
 
 class Policy(StrEnum):
