@@ -168,5 +168,33 @@ SENTENCES: Mapping[Code, str] = MappingProxyType(
         Code.PREVIEW_ADVICE: "This signal on your account = {quantity} {unit}, risk {risk} {currency} ({percent} %),"
         " bound by {bound}, as advice: your firm lets no order be sent; room left today: {left}.",
         Code.PREVIEW_NOTHING: "This signal on your account: {reason} Room left today: {left}.",
+        # What is done with an open position
+        Code.MANAGE_TARGET: "Close {quantity} {unit}: {price} has reached {at_r} R at {level}; {stays} stays open.",
+        Code.MANAGE_TARGET_WHOLE: "Close all {quantity} {unit} at {at_r} R: {reason}.",
+        Code.MANAGE_TIME_STOP: "Close all {quantity} {unit}: held for {held_s} seconds; {limit_s} are allowed.",
+        Code.MANAGE_SESSION_END: "Close all {quantity} {unit}: the session ends at {deadline}.",
+        Code.MANAGE_DAY_END: "Close all {quantity} {unit}: nothing is held past {deadline}.",
+        Code.MANAGE_BREAK_AHEAD: "Close all {quantity} {unit}: trading stops at {deadline} for too long.",
+        Code.MANAGE_FIRM_CUTOFF: "Close all {quantity} {unit}: the firm wants everything closed by {deadline}.",
+        Code.MANAGE_STOP_PASSED: "Close all {quantity} {unit}: no stop works, and {price} is at or past {stop}.",
+        Code.MANAGE_STOP_REFUSED: "Close all {quantity} {unit}: the venue has refused its stop {refused} times.",
+        Code.MANAGE_STOP_MISSING: "Place a stop at {stop} for {quantity} {unit}: none works.",
+        Code.MANAGE_STOP_UNKNOWN: "No stop works for {quantity} {unit}, and nobody knows where it should be.",
+        Code.MANAGE_STOP_RESIZED: "Let the stop cover {quantity} {unit} and not {covered}.",
+        Code.MANAGE_BREAKEVEN: "Move the stop to {stop}: there the trade loses nothing, its costs included.",
+        Code.MANAGE_TRAIL: "Move the stop to {stop}: {multiple} times the range of {atr} behind {best}.",
+        Code.MANAGE_STOP_SURPLUS: "Cancel a stop: {covered} {unit} are covered and {quantity} are open.",
+        Code.MANAGE_ORDER_LEFT_OVER: "Cancel an order: the position that it was made for is closed or being closed.",
+        # What the venue holds, and what we thought it did
+        Code.ORDER_FOUND: "The order arrived: it is {state}, {filled} of {quantity} filled.",
+        Code.ORDER_UNKNOWN: "Nobody knows yet what became of the order: {reason}.",
+        Code.ORDER_ABSENT: "The order never arrived: it was not there {waited_s} seconds after it was sent.",
+        Code.ORDER_ENDED: "The order no longer works at the venue, and nobody has told how it ended.",
+        Code.ORDER_FOREIGN: "An order works at the venue that was not made here.",
+        Code.POSITION_FOREIGN: "A {side} position of {theirs} in {symbol} was not made here.",
+        Code.POSITION_MISSING: "The {side} position of {ours} in {symbol} is gone at the venue.",
+        Code.POSITION_RESIZED: "The position in {symbol} is {theirs} at the venue and {ours} here (a sale is negative).",
+        Code.POSITION_UNPROTECTED: "The {side} position of {theirs} in {symbol} has no working stop for {bare} of it.",
+        Code.POSITION_STOP_MOVED: "The stop of {symbol} stands at {theirs} and not at {ours}.",
     }
 )

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Protocol
 
 from mikrobot_platform.kernel.market import Price
@@ -22,6 +21,8 @@ from mikrobot_platform.kernel.orders import (
     OrderType,
     PositionReport,
 )
+from mikrobot_platform.kernel.venues import LookUp as LookUp
+from mikrobot_platform.kernel.venues import Positions as Positions
 from mikrobot_platform.kernel.venues import VenueInfo
 
 
@@ -47,21 +48,6 @@ class Transient(Exception):
 
 class SessionEnded(Transient):
     """Raised when the venue wants a new sign-in before anything else."""
-
-
-class LookUp(StrEnum):
-    """What it means when an order is not found by its client id."""
-
-    AUTHORITATIVE = "authoritative"  # it is not there and, after the settle window, never will be
-    WORKING_ONLY = "working_only"  # only orders that wait are found; what was filled shows in fills
-    NONE = "none"  # it cannot be asked for
-
-
-class Positions(StrEnum):
-    """How an account holds several trades of one symbol."""
-
-    NETTED = "netted"
-    HEDGED = "hedged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
