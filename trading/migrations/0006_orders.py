@@ -4,7 +4,7 @@ import django.contrib.postgres.fields
 from django.db import migrations, models
 
 import mikrobot_platform.db.ids
-from mikrobot_platform.db.operations import platform_rows, tenant_table
+from mikrobot_platform.db.operations import platform_rows, system_read, tenant_table
 
 WATCHED = ["staff", "doctor"]
 
@@ -22,6 +22,7 @@ POLICIES = [
     tenant_table("trading_fill", read=[*WATCHED, "gate.decide"], write=["orders.carry"], grants="SELECT"),
     tenant_table("trading_position", read=[*WATCHED, "gate.decide"], write=["orders.carry"], grants="SELECT"),
     tenant_table("trading_venuelink", read=[*WATCHED, "gate.decide"], write=["orders.carry"], grants="SELECT"),
+    *(system_read(f"trading_{table}", scope="gate.decide") for table in ("follow", "strategy", "signal")),
     migrations.RunSQL(GRANTS, reverse_sql=migrations.RunSQL.noop),
 ]
 
@@ -51,17 +52,6 @@ class Migration(migrations.Migration):
                 ("at", models.DateTimeField()),
                 ("told_at", models.DateTimeField()),
             ],
-            options={
-                "indexes": [
-                    models.Index(fields=["organization_id", "client_id"], name="trading_fill_of_order"),
-                    models.Index(fields=["organization_id", "account_id", "at"], name="trading_fill_of_account"),
-                ],
-                "constraints": [
-                    models.UniqueConstraint(
-                        fields=("organization_id", "account_id", "venue_fill_id"), name="trading_fill_once"
-                    )
-                ],
-            },
         ),
         migrations.CreateModel(
             name="Order",
@@ -108,6 +98,7 @@ class Migration(migrations.Migration):
                 ("trail", models.DecimalField(decimal_places=24, max_digits=48, null=True)),
                 ("stop_loss", models.DecimalField(decimal_places=24, max_digits=48, null=True)),
                 ("take_profit", models.DecimalField(decimal_places=24, max_digits=48, null=True)),
+                ("risk", models.DecimalField(decimal_places=8, max_digits=28, null=True)),
                 ("time_in_force", models.CharField(default="gtc", max_length=3)),
                 ("reduces_only", models.BooleanField(default=False)),
                 ("state", models.CharField(default="planned", max_length=9)),
@@ -125,62 +116,6 @@ class Migration(migrations.Migration):
                 ("filled_at", models.DateTimeField(null=True)),
                 ("asked_at", models.DateTimeField(null=True)),
             ],
-            options={
-                "indexes": [
-                    models.Index(
-                        condition=models.Q(("state", "planned")), fields=["decided_at"], name="trading_order_waiting"
-                    ),
-                    models.Index(
-                        condition=models.Q(("state__in", ["sending", "unknown", "working", "partial"])),
-                        fields=["organization_id", "account_id"],
-                        name="trading_order_at_venue",
-                    ),
-                    models.Index(fields=["organization_id", "account_id", "-decided_at"], name="trading_order_latest"),
-                    models.Index(
-                        condition=models.Q(("position_id__isnull", False)),
-                        fields=["organization_id", "position_id"],
-                        name="trading_order_of_position",
-                    ),
-                ],
-                "constraints": [
-                    models.UniqueConstraint(fields=("organization_id", "client_id"), name="trading_order_client_id"),
-                    models.CheckConstraint(
-                        condition=models.Q(
-                            (
-                                "state__in",
-                                [
-                                    "planned",
-                                    "sending",
-                                    "unknown",
-                                    "working",
-                                    "partial",
-                                    "filled",
-                                    "cancelled",
-                                    "expired",
-                                    "refused",
-                                    "withdrawn",
-                                    "absent",
-                                ],
-                            )
-                        ),
-                        name="trading_order_state",
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(
-                            models.Q(("purpose", "entry"), _negated=True),
-                            ("receipt_id__isnull", False),
-                            _connector="OR",
-                        ),
-                        name="trading_order_entry_has_receipt",
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(
-                            ("state__in", ["planned", "withdrawn"]), ("sent_at__isnull", False), _connector="OR"
-                        ),
-                        name="trading_order_sent_when_claimed",
-                    ),
-                ],
-            },
         ),
         migrations.CreateModel(
             name="Position",
@@ -219,29 +154,6 @@ class Migration(migrations.Migration):
                 ("closed_at", models.DateTimeField(null=True)),
                 ("seen_at", models.DateTimeField()),
             ],
-            options={
-                "indexes": [
-                    models.Index(
-                        condition=models.Q(("state", "open")),
-                        fields=["organization_id", "account_id"],
-                        name="trading_position_open",
-                    ),
-                    models.Index(
-                        fields=["organization_id", "account_id", "-closed_at"], name="trading_position_latest"
-                    ),
-                ],
-                "constraints": [
-                    models.UniqueConstraint(
-                        condition=models.Q(("state", "open"), models.Q(("venue_position_id", ""), _negated=True)),
-                        fields=("organization_id", "account_id", "venue_position_id"),
-                        name="trading_position_at_venue",
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(("is_foreign", True), ("receipt_id__isnull", False), _connector="OR"),
-                        name="trading_position_has_receipt",
-                    ),
-                ],
-            },
         ),
         migrations.CreateModel(
             name="Shard",
@@ -264,20 +176,6 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
-                "indexes": [
-                    models.Index(
-                        condition=models.Q(("planned_at__isnull", True)),
-                        fields=["created_at"],
-                        name="trading_shard_waiting",
-                    )
-                ],
-                "constraints": [
-                    models.UniqueConstraint(fields=("organization_id", "id"), name="trading_shard_tenant"),
-                    models.UniqueConstraint(
-                        fields=("organization_id", "signal_id", "strategy_id", "venue", "number"),
-                        name="trading_shard_once",
-                    ),
-                ],
             },
         ),
         migrations.CreateModel(
@@ -291,16 +189,158 @@ class Migration(migrations.Migration):
                 ("seen_at", models.DateTimeField(null=True)),
                 ("reconciled_at", models.DateTimeField(null=True)),
                 ("blocked_reason", models.CharField(blank=True, max_length=300)),
+                ("blocked_at", models.DateTimeField(null=True)),
                 ("failures", models.PositiveSmallIntegerField(default=0)),
                 ("closed_until", models.DateTimeField(null=True)),
                 ("requests_on", models.DateField(null=True)),
                 ("requests", models.PositiveIntegerField(default=0)),
             ],
-            options={
-                "constraints": [
-                    models.UniqueConstraint(fields=("organization_id", "account_id"), name="trading_venuelink_once")
-                ],
-            },
+        ),
+        migrations.AddField(
+            model_name="signal",
+            name="fanned_at",
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddIndex(
+            model_name="signal",
+            index=models.Index(
+                condition=models.Q(("fanned_at__isnull", True), ("state", "valid")),
+                fields=["received_at"],
+                name="trading_signal_to_fan",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="fill",
+            index=models.Index(fields=["organization_id", "client_id"], name="trading_fill_of_order"),
+        ),
+        migrations.AddIndex(
+            model_name="fill",
+            index=models.Index(fields=["organization_id", "account_id", "at"], name="trading_fill_of_account"),
+        ),
+        migrations.AddConstraint(
+            model_name="fill",
+            constraint=models.UniqueConstraint(
+                fields=("organization_id", "account_id", "venue_fill_id"), name="trading_fill_once"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="order",
+            index=models.Index(
+                condition=models.Q(("state", "planned")), fields=["decided_at"], name="trading_order_waiting"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="order",
+            index=models.Index(
+                condition=models.Q(("state__in", ["sending", "unknown", "working", "partial"])),
+                fields=["organization_id", "account_id"],
+                name="trading_order_at_venue",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="order",
+            index=models.Index(fields=["organization_id", "account_id", "-decided_at"], name="trading_order_latest"),
+        ),
+        migrations.AddIndex(
+            model_name="order",
+            index=models.Index(
+                condition=models.Q(("position_id__isnull", False)),
+                fields=["organization_id", "position_id"],
+                name="trading_order_of_position",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="order",
+            constraint=models.UniqueConstraint(fields=("organization_id", "client_id"), name="trading_order_client_id"),
+        ),
+        migrations.AddConstraint(
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            "planned",
+                            "sending",
+                            "unknown",
+                            "working",
+                            "partial",
+                            "filled",
+                            "cancelled",
+                            "expired",
+                            "refused",
+                            "withdrawn",
+                            "absent",
+                        ],
+                    )
+                ),
+                name="trading_order_state",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("purpose", "entry"), _negated=True), ("receipt_id__isnull", False), _connector="OR"
+                ),
+                name="trading_order_entry_has_receipt",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["planned", "withdrawn"]), ("sent_at__isnull", False), _connector="OR"
+                ),
+                name="trading_order_sent_when_claimed",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="position",
+            index=models.Index(
+                condition=models.Q(("state", "open")),
+                fields=["organization_id", "account_id"],
+                name="trading_position_open",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="position",
+            index=models.Index(fields=["organization_id", "account_id", "-closed_at"], name="trading_position_latest"),
+        ),
+        migrations.AddConstraint(
+            model_name="position",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "open"), models.Q(("venue_position_id", ""), _negated=True)),
+                fields=("organization_id", "account_id", "venue_position_id"),
+                name="trading_position_at_venue",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="position",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("is_foreign", True), ("receipt_id__isnull", False), _connector="OR"),
+                name="trading_position_has_receipt",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="shard",
+            index=models.Index(
+                condition=models.Q(("planned_at__isnull", True)), fields=["created_at"], name="trading_shard_waiting"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="shard",
+            constraint=models.UniqueConstraint(fields=("organization_id", "id"), name="trading_shard_tenant"),
+        ),
+        migrations.AddConstraint(
+            model_name="shard",
+            constraint=models.UniqueConstraint(
+                fields=("organization_id", "signal_id", "strategy_id", "venue", "number"), name="trading_shard_once"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="venuelink",
+            constraint=models.UniqueConstraint(fields=("organization_id", "account_id"), name="trading_venuelink_once"),
         ),
         *POLICIES,
     ]
