@@ -18,7 +18,7 @@ from django.db import connections as databases
 
 from accounts import platform_box, vault
 from accounts.models import TradingAccount
-from accounts.tenancy import tenant_scope
+from accounts.tenancy import atomic, tenant_scope
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.scope import Scope
 from trading.models import Source, SourceSecret
@@ -77,7 +77,8 @@ def account_credentials(organization_id: UUID, account_id: UUID) -> Mapping[str,
     """
     try:
         with scopes.enter(Scope(organization_id=organization_id, alias=scopes.ENGINE)):
-            row: TradingAccount = TradingAccount.objects.get(pk=account_id)
+            with atomic():
+                row: TradingAccount = TradingAccount.objects.get(pk=account_id)
             found = vault.reveal(row, "credentials", purpose=OPEN_SESSION) if row.credentials else {}
         return {**found, "currency": row.currency}
     finally:

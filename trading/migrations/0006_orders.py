@@ -4,7 +4,7 @@ import django.contrib.postgres.fields
 from django.db import migrations, models
 
 import mikrobot_platform.db.ids
-from mikrobot_platform.db.operations import platform_rows, system_read, tenant_table
+from mikrobot_platform.db.operations import ENGINE_ROLE, SYSTEM, platform_rows, system_read, tenant_table
 
 WATCHED = ["staff", "doctor"]
 
@@ -13,6 +13,7 @@ GRANTS = """
 GRANT INSERT, UPDATE, DELETE ON trading_shard, trading_order, trading_position,
     trading_venuelink TO mikrobot_engine;
 GRANT INSERT, DELETE ON trading_fill TO mikrobot_engine;
+GRANT UPDATE (fanned_at) ON trading_signal TO mikrobot_engine;
 """
 
 POLICIES = [
@@ -23,6 +24,17 @@ POLICIES = [
     tenant_table("trading_position", read=[*WATCHED, "gate.decide"], write=["orders.carry"], grants="SELECT"),
     tenant_table("trading_venuelink", read=[*WATCHED, "gate.decide"], write=["orders.carry"], grants="SELECT"),
     *(system_read(f"trading_{table}", scope="gate.decide") for table in ("follow", "strategy", "signal")),
+    system_read("accounts_tradingaccount", scope="orders.carry"),
+    system_read("risk_management_switch", scope="orders.carry"),
+    # An order that was withdrawn, or refused by its venue, gives its place in the day's quota back.
+    *(
+        migrations.RunSQL(
+            f"CREATE POLICY system_write_orders_carry ON risk_management_{table} TO {ENGINE_ROLE}"
+            f" USING ({SYSTEM} IN ('orders.carry'))",
+            reverse_sql=f"DROP POLICY system_write_orders_carry ON risk_management_{table}",
+        )
+        for table in ("dailyquota", "quotaclaim")
+    ),
     migrations.RunSQL(GRANTS, reverse_sql=migrations.RunSQL.noop),
 ]
 
@@ -30,6 +42,7 @@ POLICIES = [
 class Migration(migrations.Migration):
     dependencies = [
         ("trading", "0005_source_messages"),
+        ("risk_management", "0003_switches"),
     ]
 
     operations = [
