@@ -31,6 +31,7 @@ app.conf.task_create_missing_queues = False
 # Task -> queue; what does not stand here goes to `default`.
 ROUTES: dict[str, str] = {
     "accounts.beat_signals": "signals",
+    "trading.plan_shard": "signals",
     "trading.poll_files": "signals",
     "trading.sweep_signals": "signals",
     "accounts.beat_notify": "notify",
