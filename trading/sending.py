@@ -27,7 +27,7 @@ from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.kernel.market import Price, Quantity, Side
 from mikrobot_platform.kernel.orders import MOVES, OrderReport, OrderRequest, OrderState, OrderType, TimeInForce
 from risk_management.services import quota
-from trading.brokers import Refused, SessionEnded, Transient
+from trading.brokers import Refused, SessionEnded, Transient, Unknown
 from trading.desk import Door, desk
 from trading.statements import CLAIM, RECORD, WITHDRAW
 
@@ -147,6 +147,8 @@ async def _answer(order: Claimed) -> Answer:
         return _told(order, OrderState.PLANNED, "session_ended", str(error))
     except Transient as error:
         return _told(order, OrderState.PLANNED, "not_sent", str(error))
+    except Unknown as error:
+        return _told(order, OrderState.UNKNOWN, "no_answer", str(error))
     except TimeoutError:
         return _told(order, OrderState.UNKNOWN, "no_answer", f"no answer in {ANSWER_S} s")
     except Exception as error:
