@@ -127,6 +127,8 @@ def breakeven(case: Case) -> Wish | None:
     spread = EXACT.multiply(quote.spread, plan.spreads)
     least = _towards_profit(case, in_price)
     price = _towards_profit(case, in_price.plus(Ratio(spread)))
+    if least is None or price is None:
+        return None
     if (case.price - price) * position.side.sign < max(position.spec.stops_level, position.spec.tick_size):
         return None  # the price has come back: there it would be hit at once, or refused
     return Wish(
@@ -150,11 +152,12 @@ def _costs(case: Case) -> Ratio:
     return per_lot.plus(closing).times(position.quantity).plus(Ratio(max(-position.swap, _ZERO)))
 
 
-def _towards_profit(case: Case, distance: Ratio) -> Price:
-    side = case.position.side
+def _towards_profit(case: Case, distance: Ratio) -> Price | None:
+    """Return the price at which a sale or a buy has gained a distance; None when a sale cannot: it is below zero."""
+    side, spec = case.position.side, case.position.spec
     rounding = Rounding.UP if side is Side.BUY else Rounding.DOWN
     exact = case.position.level(distance).rounded(_FINE, rounding)
-    return case.position.spec.round_price(exact, side, Towards.PROFIT)
+    return None if exact < spec.tick_size else spec.round_price(exact, side, Towards.PROFIT)
 
 
 def trail(case: Case) -> Wish | None:
