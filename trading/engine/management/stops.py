@@ -105,28 +105,21 @@ def breakeven(case: Case) -> Wish | None:
 
     A swap that was received is not counted: it would lower the stop below the entry.
     """
-    plan, position, market = case.plan.breakeven, case.position, case.market
-    risk, quote = position.risk, market.quote
-    if plan is None or case.price is None or quote is None:
-        return None
-    if plan.at_r is not None:
-        if risk is None:
-            return None
-        trigger = risk.times(plan.at_r)
-    else:
-        trigger = Ratio(plan.at_distance or _ZERO)
-    if not case.has_gained(case.best, trigger):
+    plan, position, quote, trigger = case.plan.breakeven, case.position, case.market.quote, _breakeven_trigger(case)
+    if (
+        plan is None
+        or trigger is None
+        or quote is None
+        or case.price is None
+        or not case.has_gained(case.best, trigger)
+    ):
         return None
     costs = _costs(case)
-    if costs.top and market.rate is None:
-        return None  # what they mean in price is not known
-    in_price = Ratio(_ZERO)
-    if costs.top and market.rate is not None:
-        one = money_in_price(Decimal(1), position.quantity, position.spec, market.rate)
-        in_price = costs.by(one)
+    in_price = _in_price(case, costs)
+    if in_price is None:
+        return None
     spread = EXACT.multiply(quote.spread, plan.spreads)
-    least = _towards_profit(case, in_price)
-    price = _towards_profit(case, in_price.plus(Ratio(spread)))
+    least, price = _towards_profit(case, in_price), _towards_profit(case, in_price.plus(Ratio(spread)))
     if least is None or price is None:
         return None
     if (case.price - price) * position.side.sign < max(position.spec.stops_level, position.spec.tick_size):
@@ -142,6 +135,24 @@ def breakeven(case: Case) -> Wish | None:
         behind=least,
         at_least=position.spec.tick_size,
     )  # fmt: skip
+
+
+def _breakeven_trigger(case: Case) -> Ratio | None:
+    """Return how far a trade has to come before its stop goes to breakeven; None when that is not known."""
+    plan, risk = case.plan.breakeven, case.position.risk
+    if plan is None:
+        return None
+    if plan.at_r is None:
+        return None if plan.at_distance is None else Ratio(plan.at_distance)
+    return None if risk is None else risk.times(plan.at_r)
+
+
+def _in_price(case: Case, costs: Ratio) -> Ratio | None:
+    """Turn costs into a distance in price; None when there are some and nobody knows the rate."""
+    if not costs.top:
+        return costs
+    rate, position = case.market.rate, case.position
+    return None if rate is None else money_in_price(costs, position.quantity, position.spec, rate)
 
 
 def _costs(case: Case) -> Ratio:
