@@ -110,6 +110,8 @@ DATABASES = {
 for _alias in DATABASES.values():
     _alias["CONN_HEALTH_CHECKS"] = True
     _alias["DISABLE_SERVER_SIDE_CURSORS"] = IS_PGBOUNCER
+# Where the adapters of venues find them (trading/brokers/); only a base URL says whether it is the real one.
+VENUE_URLS = {"paper": env.text("PAPER_VENUE_URL", f"unix://{DATA_DIR / 'paper' / 'venue.sock'}")}
 DATABASE_ROUTERS = ["mikrobot_platform.db.router.ScopeRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"

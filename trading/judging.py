@@ -39,11 +39,12 @@ def judge(signals: Sequence[Signal], *, now: datetime) -> None:
         hold(signals[0].organization_id, "judge", symbol)
     judges = {name: facts.listeners(name) for name in {draft.strategy for draft in drafts.values()}}
     taken = facts.taken_lately(signals, [listener for several in judges.values() for listener in several])
+    market = facts.market(signals, now)
     judgements: list[Judgement] = []
     for signal in sorted(signals, key=lambda signal: (signal.received_at, signal.pk)):
         draft, own = drafts[signal.pk], []
         for listener in judges[draft.strategy]:
-            known = facts.signal_facts(signal, clocks[signal.source_id], taken, listener)
+            known = facts.signal_facts(signal, market, clocks[signal.source_id], taken, listener)
             decision = validate(draft, known, listener.rules, now=now)
             own.append(Judgement(signal=signal, decision=decision, facts=known, strategy_id=listener.strategy_id))
             if decision.is_taken and draft.action.is_entry:

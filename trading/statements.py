@@ -127,6 +127,113 @@ from jsonb_to_recordset(%(signals)s) as new (id uuid, state text, code text, sen
 where trading_signal.organization_id = %(organization)s and trading_signal.id = new.id
 """
 
+# The followers of those who took a signal, in shards of one venue each; `whose` is null for a signal of the platform.
+FAN_OUT = """
+insert into trading_shard
+    (id, organization_id, signal_id, strategy_id, venue, number, accounts, created_at, attempts)
+select gen_random_uuid(), %(owner)s, %(signal)s, strategy_id, venue, number,
+       array_agg(account_id order by organization_id, account_id), %(now)s, 0
+from (
+    select f.organization_id, f.strategy_id, f.account_id, a.venue, (row_number() over (
+        partition by f.strategy_id, a.venue order by f.organization_id, f.account_id) - 1) / %(size)s::int as number
+    from trading_follow f
+    join accounts_tradingaccount a on a.organization_id = f.organization_id and a.id = f.account_id
+    where f.strategy_id = any(%(takers)s::uuid[]) and a.status <> 'closed'
+        and (%(whose)s::uuid is null or f.organization_id = %(whose)s::uuid)
+) following
+group by strategy_id, venue, number
+on conflict (organization_id, signal_id, strategy_id, venue, number) do nothing
+"""
+
+# Orders for the accounts of a shard that take its signal. Who has one of that name already is not in the answer.
+PLAN_ORDERS = """
+insert into trading_order
+    (id, organization_id, account_id, client_id, purpose, signal_id, receipt_id, strategy_id, symbol, venue_symbol,
+     side, type, quantity, "limit", stop, stop_loss, take_profit, risk, state, decided_at, expires_at,
+     time_in_force, reduces_only, venue_position, reason_code, reason, venue_order_id, revision, filled)
+select id, organization_id, account_id, client_id, %(purpose)s, %(signal)s, receipt_id, %(strategy)s, %(symbol)s,
+       %(venue_symbol)s, %(side)s, %(type)s, quantity, %(limit)s::numeric, %(stop)s::numeric, %(stop_loss)s::numeric,
+       %(take_profit)s::numeric, risk, %(state)s, %(now)s, %(expires)s, 'gtc', false, '', '', '', '', 0, 0
+from unnest(%(ids)s::uuid[], %(organizations)s::uuid[], %(accounts)s::uuid[], %(client_ids)s::text[],
+            %(receipts)s::uuid[], %(quantities)s::numeric[], %(risks)s::numeric[])
+    as taking (id, organization_id, account_id, client_id, receipt_id, quantity, risk)
+on conflict (organization_id, client_id) do nothing
+returning organization_id, account_id, id
+"""
+
+# What must not be sent any more: too old by now, or switched off since it was planned. Exits are never among them.
+WITHDRAW = """
+update trading_order o set state = 'withdrawn', reason_code = found.code, reason = found.reason
+from (
+    select o.organization_id, o.id,
+           case when o.expires_at <= %(now)s then 'too_old' else 'switched_off' end as code,
+           case when o.expires_at <= %(now)s then 'It was too old to be sent.' else coalesce(s.reason, '') end as reason
+    from trading_order o
+    left join lateral (
+        select reason from risk_management_switch s
+        where s.lifted_at is null and (s.until is null or s.until > %(now)s) and (
+            s.organization_id = o.organization_id and (s.level = 'organization'
+                or s.level = 'account' and s.account_id = o.account_id
+                or s.level = 'strategy' and s.strategy_id = o.strategy_id)
+            or s.organization_id = '00000000-0000-0000-0000-000000000000' and (s.level = 'platform'
+                or s.level = 'strategy' and s.strategy_id = o.strategy_id))
+        limit 1
+    ) s on true
+    where o.id = any(%(orders)s::uuid[]) and o.state = 'planned' and o.purpose = 'entry'
+        and (o.expires_at <= %(now)s or s.reason is not null)
+    for update of o
+) found
+where o.organization_id = found.organization_id and o.id = found.id
+returning o.organization_id, o.account_id, o.signal_id
+"""
+
+# Whoever moves an order from planned to sending may send it; nobody else can, whatever happens then.
+CLAIM = """
+update trading_order o set state = 'sending', claimed_by = %(who)s, sent_at = %(now)s
+from accounts_tradingaccount a
+where o.id = any(%(orders)s::uuid[]) and o.state = 'planned'
+    and a.organization_id = o.organization_id and a.id = o.account_id
+returning o.organization_id, o.account_id, a.venue, o.id, o.signal_id, o.client_id, o.venue_symbol, o.side, o.type,
+    o.quantity, o."limit", o.stop, o.trail, o.stop_loss, o.take_profit, o.time_in_force, o.reduces_only,
+    o.venue_position
+"""
+
+# How orders stand by their venues' word: only along the table of moves, and never by an older report.
+RECORD = """
+update trading_order o set
+    state = told.state,
+    reason_code = told.code,
+    reason = told.reason,
+    venue_order_id = case when told.venue_order = '' then o.venue_order_id else told.venue_order end,
+    revision = greatest(o.revision, told.revision),
+    filled = greatest(o.filled, told.filled),
+    average_price = coalesce(told.price, o.average_price),
+    acknowledged_at = case when told.state in ('planned', 'unknown') then null
+        else coalesce(o.acknowledged_at, told.at) end,
+    filled_at = case when told.state = 'filled' then coalesce(o.filled_at, told.at) else o.filled_at end,
+    claimed_by = case when told.state = 'planned' then null else o.claimed_by end
+from unnest(%(organizations)s::uuid[], %(orders)s::uuid[], %(states)s::text[], %(codes)s::text[], %(reasons)s::text[],
+            %(venue_orders)s::text[], %(revisions)s::bigint[], %(filled)s::numeric[], %(prices)s::numeric[],
+            %(times)s::timestamptz[])
+    as told (organization_id, id, state, code, reason, venue_order, revision, filled, price, at)
+where o.organization_id = told.organization_id and o.id = told.id and told.revision >= o.revision
+    and (o.state, told.state) in (select * from unnest(%(befores)s::text[], %(afters)s::text[]))
+"""
+
+# Exits for whatever is open at venues, ours or not. Those of a stop are named by it, so that asking twice writes once.
+WRITE_EXITS = """
+insert into trading_order
+    (id, organization_id, account_id, client_id, purpose, symbol, venue_symbol, side, type, quantity, state, decided_at,
+     time_in_force, reduces_only, venue_position, reason_code, reason, venue_order_id, revision, filled)
+select id, organization_id, account_id, client_id, 'exit', symbol, symbol, side, 'market', quantity, 'planned', %(now)s,
+       'gtc', true, venue_position, '', '', '', 0, 0
+from unnest(%(ids)s::uuid[], %(organizations)s::uuid[], %(accounts)s::uuid[], %(client_ids)s::text[],
+            %(symbols)s::text[], %(sides)s::text[], %(quantities)s::numeric[], %(venue_positions)s::text[])
+    as open (id, organization_id, account_id, client_id, symbol, side, quantity, venue_position)
+on conflict (organization_id, client_id) do nothing
+returning id
+"""
+
 
 def run(statement: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
     """Run one of these; return its first row."""

@@ -76,7 +76,8 @@ class OrderState(StrEnum):
 
 _S = OrderState
 _FINAL_AT_THE_VENUE = frozenset({_S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REFUSED})
-# From where to where. Reports overtake each other: a fill may be heard of before the acknowledgement, never after the end.
+# From where to where. Reports overtake each other: a fill may be heard of before the acknowledgement, never after the
+# end.
 MOVES: Mapping[OrderState, frozenset[OrderState]] = {
     _S.PLANNED: frozenset({_S.SENDING, _S.WITHDRAWN}),
     # Back to planned only when the request provably never left this machine.
@@ -158,6 +159,7 @@ class OrderReport:
     reason: str  # the venue's words, when it refused, cancelled or expired it
     revision: int  # grows with every change of the order at its venue
     at: datetime
+    symbol: str = ""  # what is not ours has no client id by which we could know it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -162,6 +162,12 @@ SENTENCES: Mapping[Code, str] = MappingProxyType(
         " are kept for exits.",
         Code.GATE_ORDERS_AT_ONCE: "Not traded: {open} orders and positions are there; the firm allows {limit} at once.",
         Code.GATE_POSITIONS_PER_DAY: "Not traded: {made} positions were opened on this day; the firm allows {limit}.",
+        # Shown before anything is decided
+        Code.PREVIEW_SIZED: "This signal on your account = {quantity} {unit}, risk {risk} {currency} ({percent} %),"
+        " bound by {bound}; room left today: {left}.",
+        Code.PREVIEW_ADVICE: "This signal on your account = {quantity} {unit}, risk {risk} {currency} ({percent} %),"
+        " bound by {bound}, as advice: your firm lets no order be sent; room left today: {left}.",
+        Code.PREVIEW_NOTHING: "This signal on your account: {reason} Room left today: {left}.",
         # What is done with an open position
         Code.MANAGE_TARGET: "Close {quantity} {unit}: {price} has reached {at_r} R at {level}; {stays} stays open.",
         Code.MANAGE_TARGET_WHOLE: "Close all {quantity} {unit} at {at_r} R: {reason}.",
@@ -187,7 +193,7 @@ SENTENCES: Mapping[Code, str] = MappingProxyType(
         Code.ORDER_FOREIGN: "An order works at the venue that was not made here.",
         Code.POSITION_FOREIGN: "A {side} position of {theirs} in {symbol} was not made here.",
         Code.POSITION_MISSING: "The {side} position of {ours} in {symbol} is gone at the venue.",
-        Code.POSITION_RESIZED: "The position in {symbol} is {theirs} at the venue and {ours} here; sales are negative.",
+        Code.POSITION_RESIZED: "The position in {symbol} is {theirs} at the venue and {ours} here (sold: negative).",
         Code.POSITION_UNPROTECTED: "The {side} position of {theirs} in {symbol} has no working stop for {bare} of it.",
         Code.POSITION_STOP_MOVED: "The stop of {symbol} stands at {theirs} and not at {ours}.",
     }

@@ -139,6 +139,7 @@ def test_migrating_needs_the_owner(command: str) -> None:
 
 def test_pgbouncer_keeps_nothing_open_between_transactions() -> None:
     found = settings_under(**{**PRODUCTION, "DATABASE_PGBOUNCER": "1", "DATABASE_POOL_SIZE": "0"})
+    assert found["DATABASES"]["engine"]["OPTIONS"]["prepare_threshold"] is None, "a statement is not handed over"
     assert found["DATABASES"]["default"]["DISABLE_SERVER_SIDE_CURSORS"] is True
     assert found["DATABASES"]["default"]["OPTIONS"]["pool"] is False
 

@@ -50,6 +50,7 @@ from accounts.tests import people
 from accounts.tests.people import Team, client_for, team
 from accounts.tiers import Tier
 from mikrobot_platform.celery import app
+from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.kernel import plain
 from mikrobot_platform.kernel.events import EventName
 from risk_management.models import (
@@ -64,13 +65,17 @@ from risk_management.models import (
     Switch,
 )
 from risk_management.rules.settings import Limits
-from risk_management.tests.rows import claim, decide, facts_of, observed
+from risk_management.tests.rows import claim, decide, facts_of, observed, told_program
 from trading import pipeline
 from trading.ledger import ledger_of
 from trading.models import (
     ClockArrival,
+    Fill,
     Follow,
+    Order,
+    Position,
     RawSignal,
+    Shard,
     Signal,
     SignalEvent,
     Source,
@@ -80,9 +85,11 @@ from trading.models import (
     SourceSecret,
     SourceStream,
     Strategy,
+    VenueLink,
 )
 from trading.pipeline import Delivery
 from trading.services import sources
+from trading.tests import orders
 from trading.tests.sources import make_source, rest
 
 
@@ -167,6 +174,7 @@ MAKERS: dict[str, Callable[[Team], Any]] = {
     ),
     "risk_management.AccountState": lambda cast: AccountState.objects.get(account_id=observed(cast)),
     "risk_management.AccountEvent": lambda cast: AccountEvent.objects.get(account_id=observed(cast)),
+    "risk_management.AccountProgram": told_program,
     "risk_management.Switch": lambda cast: Switch.objects.create(
         level="organization", reason="a test", set_at=timezone.now(), set_by_kind="system"
     ),
@@ -195,6 +203,11 @@ MAKERS: dict[str, Callable[[Team], Any]] = {
         account=people.make_account(cast.as_alice, f"Account {uuid4().hex[:6]}"),
         strategy=Strategy.objects.filter(organization_id=PLATFORM_ID).first(),
     ),
+    "trading.Shard": lambda cast: Shard.objects.get(pk=orders.make_shard(cast.house.pk).pk),
+    "trading.VenueLink": lambda cast: VenueLink.objects.get(pk=orders.make_link(cast.house.pk).pk),
+    "trading.Order": lambda cast: Order.objects.get(pk=orders.make_order(cast.house.pk).pk),
+    "trading.Fill": lambda cast: Fill.objects.get(pk=orders.make_fill(cast.house.pk).pk),
+    "trading.Position": lambda cast: Position.objects.get(pk=orders.make_position(cast.house.pk).pk),
 }
 
 
@@ -408,24 +421,42 @@ def test_sixteen_threads_share_four_connections_and_no_row() -> None:
 
 @pytest.mark.parametrize("alias", ["default", "engine"])
 def test_nothing_is_kept_at_session_level(alias: str) -> None:
-    """PgBouncer in transaction mode hands the session to somebody else: no setting, statement or lock may stay."""
+    """PgBouncer in transaction mode hands the session to somebody else: no setting, statement or lock may stay.
+
+    Statements are kept where the connection is our own; behind PgBouncer the threshold is None (test_settings.py).
+    """
     cast = team()
+    connections[alias].ensure_connection()
+    raw: Any = connections[alias].connection
+    threshold, raw.prepare_threshold = raw.prepare_threshold, None
+    before = raw.execute("select name from pg_prepared_statements").fetchall()
     if alias == "engine":
         with system_scope("staff"), tenant_scope(cast.house.pk):
             assert Membership.objects.count() == 3
+            assert [ask("select %s::int", [7]) for _ in range(5)] == [[(7,)]] * 5
     else:
         with tenant_scope(cast.house.pk), atomic():
             assert Membership.objects.count() == 3
+            assert [ask("select %s::int", [7]) for _ in range(5)] == [[(7,)]] * 5
     with connections[alias].cursor() as cursor:
         cursor.execute("select name from pg_settings where source = 'session'")
         assert cursor.fetchall() == []
         cursor.execute("select name from pg_prepared_statements")
-        assert cursor.fetchall() == []
+        assert cursor.fetchall() == before
         cursor.execute("select mode from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()")
         assert cursor.fetchall() == []
         cursor.execute("select nullif(current_setting('app.organization_id', true), '')")
         assert cursor.fetchone() == (None,)
-    assert ours(alias).connection.prepare_threshold is None
+    raw.prepare_threshold = threshold
+
+
+def test_what_is_asked_again_is_planned_once_where_connections_are_our_own() -> None:
+    with tenant_scope(team().house.pk), atomic():
+        for number in range(5):
+            assert ask("select %s::int + 1", [number]) == [(number + 1,)]
+        with connections["default"].cursor() as cursor:
+            cursor.execute("select count(*) from pg_prepared_statements where statement like 'select $1::int + 1'")
+            assert cursor.fetchone() == (1,)
 
 
 def test_raw_sql_as_the_app_role_sees_nothing() -> None:

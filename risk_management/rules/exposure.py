@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from risk_management.rules.case import ZERO, Case
-from risk_management.rules.facts import Holding, known
+from risk_management.rules.facts import Holding, Lacking, Missing, known
 from risk_management.rules.ruling import ALLOWED, Allow, Reduce, Ruling
 
 
@@ -28,6 +28,8 @@ def correlated_risk(case: Case) -> Ruling:
     percent, threshold, symbol = limits.max_correlated_risk_percent, limits.correlation_from, case.desk.signal.symbol
     if percent is None:
         return ALLOWED
+    if correlations is None:
+        raise Lacking(Missing("which symbols move together"))
     moves = {pair.symbol: pair.coefficient for pair in correlations} | {symbol: Decimal(1)}
     sign = case.desk.side.sign
     together = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any, cast
 from uuid import UUID
 
@@ -79,6 +80,7 @@ class Again:
     """A receipt that was made once more from the stored facts."""
 
     is_identical: bool
+    code: str
     text: str
 
 
@@ -89,7 +91,7 @@ def again(receipt: Receipt) -> Again | None:
         return None
     told = {name: version for name, version in receipt.versions.items() if name not in _WORKED_OUT}
     made = papers.again(facts, versions=told)
-    return Again(is_identical=made.text == receipt.body, text=made.text)
+    return Again(is_identical=made.text == receipt.body, code=made.ruled.code.value, text=made.text)
 
 
 def find(receipt_id: UUID) -> tuple[Receipt, Again | None] | None:
@@ -125,3 +127,8 @@ def chain() -> Iterator[str]:
         if len(found) < ROWS:
             return
         last = found[-1][0]
+
+
+def verifier() -> bytes:
+    """Return the script with which whoever holds a chain verifies it."""
+    return (resources.files("risk_management.rules") / "verify_receipts.py").read_bytes()

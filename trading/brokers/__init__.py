@@ -81,7 +81,7 @@ News = OrderReport | FillReport | PositionReport | AccountReport
 
 
 class Session(Protocol):
-    """A signed-in account at a venue. Everything may raise Refused, Unknown, Transient; reading never raises Unknown."""
+    """A signed-in account at a venue. All may raise Refused, Unknown or Transient; reading never raises Unknown."""
 
     capabilities: Capabilities
 
@@ -89,7 +89,7 @@ class Session(Protocol):
         """Send one order; return how it stands at once. It is sent at most once, whatever happens."""
 
     async def cancel(self, client_id: str) -> OrderReport:
-        """Cancel an order that waits; of one that is over, say how it ended."""
+        """Cancel an order that waits; of one that is over, say how it ended. A foreign order goes by the venue's id."""
 
     async def modify(self, client_id: str, change: OrderChange) -> OrderReport:
         """Change an order that waits."""

@@ -122,6 +122,7 @@ class Signal(LedgerRow):
     code = models.CharField(max_length=60, blank=True)
     sentence = models.TextField(blank=True)
     judged_at = models.DateTimeField(null=True)
+    fanned_at = models.DateTimeField(null=True)  # its followers stand in shards
     attempts = models.PositiveSmallIntegerField(default=0)
 
     objects: ClassVar[SharedManager] = SharedManager()
@@ -138,6 +139,11 @@ class Signal(LedgerRow):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(
                 fields=["received_at"], name="trading_signal_waiting", condition=models.Q(state=SignalState.WAITING)
+            ),
+            models.Index(
+                fields=["received_at"],
+                name="trading_signal_to_fan",
+                condition=models.Q(state=SignalState.VALID, fanned_at__isnull=True),
             ),
             models.Index(fields=["organization_id", "symbol", "-received_at"], name="trading_signal_symbol"),
             models.Index(fields=["organization_id", "-received_at"], name="trading_signal_latest"),
