@@ -175,7 +175,7 @@ def template(
 ) -> Fill:
     """Make what writes an object whose values have these types, given in the order of their sorted names.
 
-    An exponent is left in a figure that has one: `has_exponent` finds it.
+    An exponent is left in a figure that has one: whoever fills it in looks for "E-" and "E+".
     """
     places = [_place(kind) for kind in kinds]
     written = [f"{quoted_text(name)}:{place}" for name, place in zip(names, places, strict=True)]
@@ -195,11 +195,6 @@ def template(
         return text % tuple(ready)
 
     return fill
-
-
-def has_exponent(text: str) -> bool:
-    """Tell whether a figure in a text may have an exponent, which the long way writes out."""
-    return "E-" in text or "E+" in text
 
 
 def _place(kind: type) -> str:
@@ -228,7 +223,8 @@ def _dataclass(kind: type[Any], *, is_named: bool = False) -> Codec:
         if known is None:
             known = templates[kinds] = template(names, kinds, lambda at, _kind: writers[at], named)
         text = known(values)
-        return long_way(values) if has_exponent(text) else text
+        # A figure may have an exponent, which the long way writes out.
+        return long_way(values) if "E-" in text or "E+" in text else text
 
     def long_way(values: tuple[Any, ...]) -> str:
         parts = [f'"{name}":{write(part)}' for name, write, part in zip(names, writers, values, strict=True)]

@@ -53,19 +53,15 @@ class Desk:
     def __init__(self, shared: Shared, now: datetime) -> None:
         self.shared, self.signal, self.now = shared, shared.signal, now
         self._kept: dict[object, object] = {}
-        self._ids: set[int] = set()
+        self.lasting: set[int] = set()  # ids of what is kept here, and so stays what it is
 
     def once(self, key: object, work: Callable[[], T]) -> T:
         """Work something out for the first account that needs it, and keep it for the others."""
         found = self._kept.get(key)
         if found is None:
             found = self._kept[key] = work()
-            self._ids.add(id(found))
+            self.lasting.add(id(found))
         return found  # type: ignore[return-value]  # a key always has its own kind of answer
-
-    def lasts(self, thing: object) -> bool:
-        """Tell whether something was worked out here, and so stays what it is."""
-        return id(thing) in self._ids
 
     @kept
     def spec(self) -> InstrumentSpec:

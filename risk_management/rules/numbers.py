@@ -9,7 +9,7 @@ from json.encoder import encode_basestring_ascii as quoted_text
 from operator import itemgetter
 from typing import Any
 
-from mikrobot_platform.kernel.plain import Fill, decimal_text, has_exponent, template
+from mikrobot_platform.kernel.plain import Fill, decimal_text, template
 
 _Shape = tuple[tuple[str, ...], tuple[type, ...]]
 _written: dict[_Shape, tuple[Fill, Callable[[Any], tuple[Any, ...]]]] = {}  # as many as there are ways to speak
@@ -24,7 +24,7 @@ def numbers_text(numbers: Mapping[str, object]) -> str:
         known = _written[shape] = _template(shape)
     fill, in_order = known
     text = fill(in_order(values))
-    if has_exponent(text):
+    if "E-" in text or "E+" in text:  # a figure may have an exponent: the long way writes it out
         return "{" + ",".join(f"{quoted_text(name)}:{number_text(numbers[name])}" for name in sorted(numbers)) + "}"
     return text
 

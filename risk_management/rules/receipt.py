@@ -23,7 +23,6 @@ from risk_management.rules.ruling import ALLOWED, WORDS, Ruling
 GENESIS = "0" * 64  # what stands before the first receipt of a chain
 
 _SHARED, _ACCOUNT = plain.codec(Shared), plain.codec(AccountFacts)
-_VERDICTS = {kind: f'"{word}"' for kind, word in WORDS.items()}
 _BODY = (
     '{"account":%s,"action":%s,"at":%s,"code":"%s","evidence":%s,"facts":"%s","not_asked":%d,"organization":%s,'
     '"rules":[%s],"sentence":%s,"signal":%s,"verdict":"%s","versions":%s}'
@@ -68,6 +67,12 @@ class Clerk:
         self._versions = _versions(shared, versions or {})
         self._versions_by_program: dict[str | None, str] = {}
         self._bare = {rule.name: f'["{rule.name}","allow",{{}}]' for rule in (*RULES, *EXIT_RULES)}
+        self._starts = {
+            (rule.name, kind): f'["{rule.name}","{word}",'
+            for rule in (*RULES, *EXIT_RULES)
+            for kind, word in WORDS.items()
+        }
+        self._lasting = self.gate.desk.lasting
         self._kept: dict[int, str] = {}
 
     def receipts(self, accounts: Iterable[AccountFacts]) -> list[Receipt]:
@@ -90,8 +95,8 @@ class Clerk:
 
     def _rule(self, name: str, ruling: Ruling) -> str:
         """Write what one rule said; what was said once for all accounts is written once."""
-        written = f'["{name}",{_VERDICTS[type(ruling)]},{numbers_text(ruling.numbers)}]'
-        if self.gate.desk.lasts(ruling):  # else another ruling may have its id one day
+        written = self._starts[name, type(ruling)] + numbers_text(ruling.numbers) + "]"
+        if id(ruling) in self._lasting:  # else another ruling may have its id one day
             self._kept[id(ruling)] = written
         return written
 
