@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from accounts.models import TradingAccount
+from accounts.models import TradingAccount, User
 from accounts.tenancy import atomic, tenant_scope
 from accounts.tests.people import make_account, team
 from mikrobot_platform.db.ids import new_id
@@ -90,9 +90,10 @@ def test_staff_stop_an_organization_from_the_command_line(paper: PaperProcess) -
     everybody, others = doors(2), doors(1)
     for door in (*everybody, *others):
         place(door, Side.BUY)
-    own, tess = str(everybody[0].organization_id), team().tess
+    own, somebody = str(everybody[0].organization_id), team().charlie
+    User.objects.filter(pk=somebody.pk).update(is_staff=True)
     said = StringIO()
-    by = {"by": tess.email, "reason": "a drill of the stop"}
+    by = {"by": somebody.email, "reason": "a drill of the stop"}
     call_command("flatten", "--all", organization=everybody[0].organization_id, stdout=said, **by)
     assert "2 accounts looked at, 2 positions closed, 0 orders cancelled." in said.getvalue()
     assert list(paper.count()["positions"]) == [str(others[0].account_id)], "nobody else was touched"
