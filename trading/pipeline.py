@@ -80,10 +80,13 @@ def ingest(source: Source, delivery: Delivery, *, now: datetime) -> Outcome:
 
 
 def receive(source: Source, delivery: Delivery, *, now: datetime, nonce: str = "") -> Outcome | Refusal:
-    """Accept a message from outside if its source may send one more now and its nonce is new; else keep nothing of it.
+    """Accept a message if its source is on, may send one more now and its nonce is new; else keep nothing of it.
 
-    Once its bytes are committed it is accepted, whatever happens then: what cannot be read now is read by the sweep.
+    Every door leads through here. Once its bytes are committed it is accepted, whatever happens then: what cannot be
+    read now is read by the sweep.
     """
+    if not source.is_enabled:
+        return refusal(Code.SOURCE_OFF)
     raw = _raw(source, delivery, now)
     nonce_until = now + timedelta(seconds=NONCE_KEEP_S)
     with ledger_of(source.organization_id):

@@ -113,11 +113,9 @@ def _source_with(secret: str, now: datetime) -> Source | None:
 
 
 def _may_send(source: Source | None, knock: Knock) -> Refusal | None:
-    if source is None:
+    if source is None or _comes_from(source.networks, knock.address):
         return None
-    if not source.is_enabled:
-        return refusal(Code.SOURCE_OFF)
-    return None if _comes_from(source.networks, knock.address) else refusal(Code.NETWORK)
+    return refusal(Code.NETWORK)
 
 
 def _comes_from(networks: Sequence[str], address: str | None) -> bool:

@@ -126,6 +126,29 @@ def test_a_source_that_sends_too_much_waits(cast: Team) -> None:
     assert len(rows(source)[1]) == statuses.count(201)
 
 
+# --- Switched off -----------------------------------------------------------------------------------------------------
+def switch_off(cast: Team, kind: str) -> Source:
+    source = sources.built_in(cast.house.pk, kind)
+    with tenant_scope(cast.house.pk, user_id=cast.alice.pk), atomic():
+        sources.switch(cast.as_alice, source.pk, is_on=False)
+    return source
+
+
+def test_a_program_sends_nothing_through_a_source_that_is_off(cast: Team) -> None:
+    client, source = robot(cast), switch_off(cast, "rest")
+    answer = post(client)
+    assert (answer.status_code, answer.json()["code"]) == (403, Code.SOURCE_OFF)
+    assert rows(source) == ([], [])
+
+
+def test_a_person_sends_no_ticket_through_a_source_that_is_off(cast: Team) -> None:
+    source = switch_off(cast, "manual")
+    with pytest.raises(Refused) as refused:
+        submit(cast)
+    assert refused.value.code == Code.SOURCE_OFF
+    assert rows(source) == ([], [])
+
+
 # --- Tickets ----------------------------------------------------------------------------------------------------------
 def submit(cast: Team, who: Any = None, **fields: Any) -> pipeline.Outcome:
     caller = who or cast.as_alice
