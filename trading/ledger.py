@@ -7,7 +7,7 @@ nothing that was accepted; the web's role cannot write here at all.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,13 +20,14 @@ from psycopg.types.json import Jsonb
 from accounts.models.audit import PLATFORM_ID
 from accounts.tenancy import system_scope
 from mikrobot_platform.db import scope as scopes
+from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.db.scope import Scope, ScopeError
 from mikrobot_platform.kernel.decisions import NO_EVIDENCE, Code, Decision, Evidence, Refusal, sentence
 from trading.engine.signal_facts import SignalFacts
 from trading.models import EventKind, RawSignal, RawState, Signal, SignalEvent, Source
 from trading.models.sources import minute_of
 from trading.sources import plain
-from trading.statements import ADMIT, HOLD, JUDGED, KEEP, MOVE_ON, MOVE_ON_NEW, TWIN, TWIN_NEAR, run, values_of
+from trading.statements import ADMIT, HOLD, JUDGED, KEEP, MOVE_ON, MOVE_ON_NEW, TAKE_UP, TWIN, TWIN_NEAR, run, values_of
 
 PLATFORM_SCOPE = "signals.platform"
 
@@ -156,6 +157,23 @@ def note(
         evidence=dict(reason.evidence if reason else evidence or {}),
         at=at,
     )
+
+
+def take_up(
+    model: type[RawSignal] | type[Signal],
+    organization_id: UUID,
+    ids: Collection[UUID],
+    *,
+    at: datetime,
+    again_since: datetime,
+) -> dict[UUID, int]:
+    """Count one more try of what stands still, before it is made; say of what, and how many there were.
+
+    What somebody holds, has settled, or has taken up after `again_since` is theirs: of several who meet at it one
+    counts and tries, however many they are.
+    """
+    values = {"organization": organization_id, "ids": list(ids), "at": at, "again_since": again_since}
+    return dict(ask(TAKE_UP[model], values))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

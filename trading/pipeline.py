@@ -167,11 +167,12 @@ def _outcome(raw: RawSignal) -> Outcome:
 
 
 # --- validate ---------------------------------------------------------------------------------------------------------
-def validate(organization_id: UUID, signals: Collection[UUID], *, now: datetime, waits: bool = True) -> None:
+def validate(organization_id: UUID, signals: Collection[UUID], *, now: datetime, waits: bool = False) -> None:
     """Judge signals of one owner for everybody who listens to them (`judging`); what is judged already stays as it is.
 
-    Whoever finds somebody else at a signal waits, or with `waits` False leaves it to them. Signals that cannot be
-    judged together are judged one by one, and one that cannot be judged alone is put into quarantine.
+    A signal that somebody else is at is left to them. Whoever has taken signals up `waits` instead: others only look
+    at those for a moment. Signals that cannot be judged together are judged one by one, and one that cannot be judged
+    alone is put into quarantine.
     """
     try:
         with ledger_of(organization_id):

@@ -15,7 +15,7 @@ from django.db.models import Model
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.kernel.decisions import Code
-from trading.models import EventKind, RawSignal, Signal, Source, SourceSecret
+from trading.models import EventKind, RawSignal, RawState, Signal, SignalState, Source, SourceSecret
 
 Row = TypeVar("Row", bound=Model)
 
@@ -103,6 +103,28 @@ _TOLD = (
 )
 MOVE_ON = f"with moved as ({_MOVED}) {_TOLD}"
 MOVE_ON_NEW = f"with moved as ({_MOVED}), made as ({_insert(Signal, 'from moved')}) {_TOLD}"
+
+
+def _take_up(model: type[RawSignal] | type[Signal], state: str) -> str:
+    """Count one more try of rows that stand still; leave those that somebody holds, or has tried since."""
+    table = model._meta.db_table
+    return (
+        f"with free as (select id from {table} where organization_id = %(organization)s and id = any(%(ids)s)"
+        f" and state = '{state}' and (tried_at is null or tried_at <= %(again_since)s) for update skip locked"
+        f"), taken as (update {table} as t set attempts = t.attempts + 1, tried_at = %(at)s from free"
+        " where t.organization_id = %(organization)s and t.id = free.id returning t.id, t.attempts)"
+    )
+
+
+_MOVED_ON = _event(
+    f"%(organization)s, id, null, '{EventKind.MOVED_ON.value}', '', '', '',"
+    " jsonb_build_object('attempt', attempts), %(at)s",
+    "taken",
+)
+TAKE_UP: dict[type[RawSignal] | type[Signal], str] = {
+    RawSignal: f"{_take_up(RawSignal, RawState.RECEIVED.value)}, told as ({_MOVED_ON}) select id, attempts from taken",
+    Signal: f"{_take_up(Signal, SignalState.WAITING.value)} select id, attempts from taken",
+}
 
 # What strategies took lately for a symbol. An event is written after its signal came, so one bound serves both.
 TAKEN = (

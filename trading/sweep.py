@@ -3,6 +3,7 @@
 1. What stands still is found across tenants; each moves in its owner's own ledger, by the stage it was waiting for.
 2. A message is given a moment first, because whoever received it is probably reading it; a signal is not.
 3. Each try is counted and committed before it is made: what kills its process every time is put into quarantine.
+   Sweeps that meet are one try: what one of them took up, the others leave alone for as long as GRACE.
    Signals that have just come are tried once without, those of an owner together: if that kills, the next ones count.
 """
 
@@ -23,8 +24,8 @@ from accounts.models.base import TenantRow
 from accounts.tenancy import system_scope
 from mikrobot_platform.stores import redis_client
 from trading import pipeline
-from trading.ledger import ledger_of, note
-from trading.models import EventKind, RawSignal, RawState, Signal, SignalState, SourceMinute, SourceNonce
+from trading.ledger import ledger_of, take_up
+from trading.models import RawSignal, RawState, Signal, SignalState, SourceMinute, SourceNonce
 from trading.models.sources import minute_of
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ def sweep(*, now: datetime, grace: timedelta = GRACE, batch: int = BATCH, among:
     with system_scope(SCOPE):
         messages = list(_waiting(RawSignal, RawState.RECEIVED, among, before=now - grace)[:batch])
     for organization_id, raw_id in messages:
-        _read_again(organization_id, raw_id, now)
+        _read_again(organization_id, raw_id, now, grace)
     return len(messages) + _judge_waiting(now, grace, batch, among)
 
 
@@ -60,10 +61,10 @@ def _judge_waiting(now: datetime, grace: timedelta, batch: int, among: Collectio
             if received_at > now - grace:
                 just_come[organization_id].append(signal_id)
             else:
-                _judge_again(organization_id, signal_id, now)
+                _judge_again(organization_id, signal_id, now, grace)
         for organization_id, together in just_come.items():
             with _or_next_time("a signal"):
-                pipeline.validate(organization_id, together, now=now, waits=False)
+                pipeline.validate(organization_id, together, now=now)
         if len(signals) < AT_ONCE:
             break
     return len(tried)
@@ -99,35 +100,30 @@ def _or_next_time(what: str) -> Iterator[None]:
         log.warning("%s stayed where it was, for the next sweep", what, exc_info=True)
 
 
-def _read_again(organization_id: UUID, raw_id: UUID, now: datetime) -> None:
+def _read_again(organization_id: UUID, raw_id: UUID, now: datetime, grace: timedelta) -> None:
     with _or_next_time("a message"):
-        with ledger_of(organization_id):
-            raw = RawSignal.locked(raw_id)
-            if raw.state != RawState.RECEIVED:
-                return
-            raw.attempts += 1
-            raw.save(update_fields=["attempts"])
-            note(raw, EventKind.MOVED_ON, at=now, evidence={"attempt": raw.attempts})
-        if raw.attempts > MAX_ATTEMPTS:
+        tries = _taken_up(RawSignal, organization_id, raw_id, now, grace)
+        if tries > MAX_ATTEMPTS:
             pipeline.quarantine_raw(organization_id, raw_id, "it stood still too often", now)
-        else:
+        elif tries:
             pipeline.understand(organization_id, raw_id, now=now)
 
 
-def _judge_again(organization_id: UUID, signal_id: UUID, now: datetime) -> None:
+def _judge_again(organization_id: UUID, signal_id: UUID, now: datetime, grace: timedelta) -> None:
     with _or_next_time("a signal"):
-        if _tried(organization_id, signal_id) > MAX_ATTEMPTS:
+        tries = _taken_up(Signal, organization_id, signal_id, now, grace)
+        if tries > MAX_ATTEMPTS:
             pipeline.quarantine_signal(organization_id, signal_id, "it stood still too often", now)
-        else:
-            pipeline.validate(organization_id, [signal_id], now=now, waits=False)
+        elif tries:
+            pipeline.validate(organization_id, [signal_id], now=now, waits=True)
 
 
-def _tried(organization_id: UUID, signal_id: UUID) -> int:
+def _taken_up(
+    model: type[RawSignal | Signal], organization_id: UUID, row_id: UUID, now: datetime, grace: timedelta
+) -> int:
+    """Count one more try and commit it; 0: it is somebody else's."""
     with ledger_of(organization_id):
-        signal = Signal.locked(signal_id)
-        signal.attempts += signal.state == SignalState.WAITING
-        signal.save(update_fields=["attempts"])
-    return int(signal.attempts)
+        return take_up(model, organization_id, [row_id], at=now, again_since=now - grace).get(row_id, 0)
 
 
 def _take_mark_away() -> None:

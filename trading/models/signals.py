@@ -66,6 +66,7 @@ class RawSignal(LedgerRow):
     sentence = models.TextField(blank=True)
     signal_id = models.UUIDField(null=True)  # what it became, or repeats
     attempts = models.PositiveSmallIntegerField(default=0)  # how often the sweep had to take it up
+    tried_at = models.DateTimeField(null=True)  # when it did so last
 
     class Meta(LedgerRow.Meta):
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -122,7 +123,8 @@ class Signal(LedgerRow):
     code = models.CharField(max_length=60, blank=True)
     sentence = models.TextField(blank=True)
     judged_at = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)  # as of a message
+    tried_at = models.DateTimeField(null=True)
 
     objects: ClassVar[SharedManager] = SharedManager()
 

@@ -26,10 +26,13 @@ from mikrobot_platform.kernel.decisions import Code
 from mikrobot_platform.kernel.signals import SignalDraft
 from trading import pipeline, sweep
 from trading.engine import stored
+from trading.ledger import ledger_of
 from trading.models import (
     ClockArrival,
     EventKind,
+    RawSignal,
     RawState,
+    Signal,
     SignalState,
     Source,
     SourceStream,
@@ -155,10 +158,10 @@ def test_a_fault_of_the_database_leaves_the_message_to_the_sweep(source: Source)
 def test_what_stands_still_every_time_is_given_up_with_an_alarm(source: Source) -> None:
     pipeline.keep(source, rest(), now=NOW)
     with patch("trading.pipeline.understand", side_effect=OperationalError):
-        for _ in range(sweep.MAX_ATTEMPTS):
-            swept(source, NOW + sweep.GRACE)
+        for turn in range(1, sweep.MAX_ATTEMPTS + 1):
+            swept(source, NOW + turn * sweep.GRACE)
             assert [raw.state for raw in rows(source)[0]] == [RawState.RECEIVED]
-        swept(source, NOW + sweep.GRACE)
+        swept(source, NOW + (sweep.MAX_ATTEMPTS + 1) * sweep.GRACE)
     [raw], _ = rows(source)
     assert raw.state == RawState.QUARANTINED
     ingest(source, rest(id="second"), now=NOW)
@@ -275,11 +278,50 @@ def test_two_workers_and_three_deliveries_at_once_are_one_signal(cast: Team) -> 
 
 
 def test_two_workers_judge_once(source: Source) -> None:
-    outcome = ingest(source, rest(), now=NOW)
-    signal_id = outcome.signal_id
-    assert signal_id
-    assert len(set(at_once(4, partial(validate, source.organization_id, signal_id)))) == 1
+    ingest(source, rest(), now=NOW)
+    at_once(4, partial(swept, source, NOW))
+    assert [signal.state for signal in rows(source)[1]] == [SignalState.REJECTED]
     assert kinds(source).count(EventKind.JUDGED) == 1
+
+
+@pytest.mark.parametrize("model", [RawSignal, Signal])
+def test_sweeps_that_meet_are_one_try(source: Source, model: type[RawSignal | Signal]) -> None:
+    """Eight see it stand still before any of them takes it up; more than MAX_ATTEMPTS, and it must not be given up."""
+    if model is RawSignal:
+        pipeline.keep(source, rest(), now=NOW)
+    else:
+        ingest(source, rest(), now=NOW)
+    meet, taken_up = threading.Barrier(8), sweep._taken_up
+
+    def together(asked: Any, *given: Any) -> Any:
+        if asked is model:
+            meet.wait(30)
+        return taken_up(asked, *given)
+
+    connections["engine"].close()  # each of the eight needs one, and the pool has as many
+    with patch("trading.sweep._taken_up", together):
+        at_once(8, partial(swept, source, NOW + sweep.GRACE))
+    swept(source, NOW + sweep.GRACE)
+    raws, signals = rows(source)
+    assert [row.attempts for row in (raws if model is RawSignal else signals)] == [1]
+    assert [signal.state for signal in signals] == [SignalState.REJECTED]
+    assert kinds(source).count(EventKind.MOVED_ON) == (model is RawSignal)
+
+
+def test_what_somebody_holds_or_has_just_tried_is_left_to_them(source: Source) -> None:
+    ingest(source, rest(), now=NOW)
+    with ledger_of(source.organization_id):
+        Signal.objects.select_for_update().get(source_id=source.pk)
+        at_once(8, partial(swept, source, NOW + sweep.GRACE))
+    [signal] = rows(source)[1]
+    assert (signal.state, signal.attempts) == (SignalState.WAITING, 0)
+    with patch("trading.pipeline.judge", side_effect=OperationalError):
+        for seconds in (0, 1, 4):
+            swept(source, NOW + sweep.GRACE + timedelta(seconds=seconds))
+    assert rows(source)[1][0].attempts == 1
+    swept(source, NOW + 2 * sweep.GRACE)
+    [signal] = rows(source)[1]
+    assert (signal.state, signal.attempts) == (SignalState.REJECTED, 2)
 
 
 # --- Streams, nonces, clocks ------------------------------------------------------------------------------------------
