@@ -174,6 +174,8 @@ def validate(organization_id: UUID, signals: Collection[UUID], *, now: datetime,
     at those for a moment. Signals that cannot be judged together are judged one by one, and one that cannot be judged
     alone is put into quarantine.
     """
+    if not signals:
+        return
     try:
         with ledger_of(organization_id):
             held = Signal.objects.select_for_update(skip_locked=not waits)
