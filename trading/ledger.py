@@ -68,9 +68,10 @@ def keep(raw: RawSignal, *, at: datetime) -> None:
 
 
 def admit(raw: RawSignal, *, per_minute: int, nonce: str, nonce_until: datetime, at: datetime) -> Code | None:
-    """Write a message down if its source may send one more in this minute and its nonce is new; else say which not.
+    """Write a message down if its nonce is new and its source may send one more in this minute; else say which not.
 
-    One statement: of any number at once, exactly as many come in as may.
+    One statement: of any number at once, exactly as many come in as may. What does not come in leaves nothing: its
+    transaction is rolled back, so that a message which has to wait may come again with the nonce that it has.
     """
     found = run(
         ADMIT,
@@ -84,8 +85,11 @@ def admit(raw: RawSignal, *, per_minute: int, nonce: str, nonce_until: datetime,
         },
     )
     assert found is not None
-    is_let_in, is_kept = found
-    return None if is_kept else Code.NONCE_USED if is_let_in else Code.TOO_MANY
+    is_new, is_kept = found
+    if is_kept:
+        return None
+    transaction.set_rollback(True, using=scopes.ENGINE)
+    return Code.TOO_MANY if is_new else Code.NONCE_USED
 
 
 def twin(source: Source, key: str, at: datetime, window: timedelta | None) -> Signal | None:

@@ -62,22 +62,24 @@ _RECEIVED = _event(
     "kept",
 )
 KEEP = f"with kept as ({_insert(RawSignal, '')}) {_RECEIVED} returning id"
+# The nonce first: whoever brings a used one counts for nothing and waits for nobody's count.
 ADMIT = f"""
-with let_in as (
+with fresh as (
+    insert into trading_sourcenonce (organization_id, source_id, nonce, expires_at)
+    select %(rawsignal_organization_id)s, %(rawsignal_source_id)s, %(nonce)s::text, %(nonce_until)s
+    where %(nonce)s::text <> '' on conflict do nothing returning 1
+), let_in as (
     insert into trading_sourceminute as m (organization_id, source_id, minute, accepted, refused)
-    values (%(rawsignal_organization_id)s, %(rawsignal_source_id)s, %(minute)s, 1, 0)
+    select %(rawsignal_organization_id)s, %(rawsignal_source_id)s, %(minute)s, 1, 0
+    where %(nonce)s::text = '' or exists (select from fresh)
     on conflict (organization_id, source_id, minute)
     do update set accepted = m.accepted + 1 where m.accepted < %(per_minute)s returning 1
-), fresh as (
-    insert into trading_sourcenonce (organization_id, source_id, nonce, expires_at)
-    select %(rawsignal_organization_id)s, %(rawsignal_source_id)s, %(nonce)s::text, %(nonce_until)s from let_in
-    where %(nonce)s::text <> '' on conflict do nothing returning 1
 ), kept as (
-    {_insert(RawSignal, "from let_in where %(nonce)s::text = '' or exists (select from fresh)")}
+    {_insert(RawSignal, "from let_in")}
 ), told as (
     {_RECEIVED}
 )
-select exists (select from let_in), exists (select from kept)
+select %(nonce)s::text = '' or exists (select from fresh), exists (select from kept)
 """
 # A source that signs, once for each secret that counts now; of one without, no secret.
 SIGNER = f"""

@@ -22,7 +22,7 @@ from django.db.utils import DatabaseError
 from accounts.models.audit import PLATFORM_ID
 from accounts.tenancy import ScopeError, atomic, system_scope, tenant_scope
 from accounts.tests.people import Team, team
-from mikrobot_platform.kernel.decisions import Code
+from mikrobot_platform.kernel.decisions import Code, Refusal
 from mikrobot_platform.kernel.signals import SignalDraft
 from trading import pipeline, sweep
 from trading.engine import stored
@@ -35,6 +35,8 @@ from trading.models import (
     Signal,
     SignalState,
     Source,
+    SourceMinute,
+    SourceNonce,
     SourceStream,
 )
 from trading.pipeline import Delivery, ingest
@@ -356,6 +358,25 @@ def test_a_nonce_is_used_once_and_forgotten_when_it_cannot_return(source: Source
     swept(source, NOW + timedelta(seconds=601))
     assert use()
     assert len(rows(source)[1]) == 2
+
+
+def test_a_replay_takes_nothing_of_the_allowance_and_what_has_to_wait_keeps_its_nonce(cast: Team) -> None:
+    source = make_source(cast.house.pk, per_minute=2)
+
+    def send(nonce: str, now: Any = NOW) -> Any:
+        found = pipeline.receive(source, rest(id=nonce), now=now, nonce=nonce)
+        return found.code if isinstance(found, Refusal) else found.state
+
+    assert send("first") is RawState.READ
+    assert {send("first") for _ in range(5)} == {Code.NONCE_USED}
+    assert [send("second"), send("third"), send("first")] == [RawState.READ, Code.TOO_MANY, Code.NONCE_USED]
+    assert send("third", NOW + timedelta(minutes=1)) is RawState.READ
+    with tenant_scope(cast.house.pk), atomic():
+        assert sorted(SourceNonce.objects.filter(source_id=source.pk).values_list("nonce", flat=True)) == [
+            "first", "second", "third",
+        ]  # fmt: skip
+        minutes = SourceMinute.objects.filter(source_id=source.pk).order_by("minute")
+        assert [(minute.accepted, minute.refused) for minute in minutes] == [(2, 0), (1, 0)]
 
 
 def test_of_many_at_once_exactly_as_many_come_in_as_may(cast: Team) -> None:
