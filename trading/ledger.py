@@ -22,10 +22,10 @@ from accounts.tenancy import system_scope
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.db.scope import Scope, ScopeError
-from mikrobot_platform.kernel.decisions import NO_EVIDENCE, Code, Decision, Evidence, Refusal, sentence
+from mikrobot_platform.kernel.decisions import NO_EVIDENCE, Code, Decision, Evidence, Refusal, refusal, sentence
 from trading.engine.signal_facts import SignalFacts
 from trading.models import EventKind, RawSignal, RawState, Signal, SignalEvent, Source
-from trading.models.sources import minute_of
+from trading.models.sources import ALL_SOURCES, minute_of
 from trading.sources import plain
 from trading.statements import ADMIT, HOLD, JUDGED, KEEP, MOVE_ON, MOVE_ON_NEW, TAKE_UP, TWIN, TWIN_NEAR, run, values_of
 
@@ -67,9 +67,12 @@ def keep(raw: RawSignal, *, at: datetime) -> None:
     run(KEEP, {**values_of(raw), "at": at})
 
 
-def admit(raw: RawSignal, *, per_minute: int, nonce: str, nonce_until: datetime, at: datetime) -> Code | None:
+def admit(
+    raw: RawSignal, *, per_minute: int, of_all: int, nonce: str, nonce_until: datetime, at: datetime
+) -> Refusal | None:
     """Write a message down if its nonce is new and its source may send one more in this minute; else say which not.
 
+    All sources of an owner together may send `of_all`, because each message is a row that is kept for ever.
     One statement: of any number at once, exactly as many come in as may. What does not come in leaves nothing: its
     transaction is rolled back, so that a message which has to wait may come again with the nonce that it has.
     """
@@ -80,16 +83,21 @@ def admit(raw: RawSignal, *, per_minute: int, nonce: str, nonce_until: datetime,
             "at": at,
             "minute": minute_of(at),
             "per_minute": per_minute,
+            "everywhere": ALL_SOURCES,
+            "of_all": of_all,
             "nonce": nonce,
             "nonce_until": nonce_until,
         },
     )
     assert found is not None
-    is_new, is_kept = found
+    is_new, is_below, is_kept = found
     if is_kept:
         return None
     transaction.set_rollback(True, using=scopes.ENGINE)
-    return Code.TOO_MANY if is_new else Code.NONCE_USED
+    if not is_new:
+        return refusal(Code.NONCE_USED)
+    sender, limit = ("organization", of_all) if is_below else ("source", per_minute)
+    return refusal(Code.TOO_MANY, sender=sender, per_minute=limit, retry_after_s=60 - int(at.timestamp()) % 60)
 
 
 def twin(source: Source, key: str, at: datetime, window: timedelta | None) -> Signal | None:

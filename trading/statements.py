@@ -62,7 +62,8 @@ _RECEIVED = _event(
     "kept",
 )
 KEEP = f"with kept as ({_insert(RawSignal, '')}) {_RECEIVED} returning id"
-# The nonce first: whoever brings a used one counts for nothing and waits for nobody's count.
+# The nonce first: whoever brings a used one counts for nothing and waits for nobody's count. Then the source's minute
+# and its owner's, in this order whoever comes: nobody waits for one who waits for him.
 ADMIT = f"""
 with fresh as (
     insert into trading_sourcenonce (organization_id, source_id, nonce, expires_at)
@@ -70,16 +71,21 @@ with fresh as (
     where %(nonce)s::text <> '' on conflict do nothing returning 1
 ), let_in as (
     insert into trading_sourceminute as m (organization_id, source_id, minute, accepted, refused)
-    select %(rawsignal_organization_id)s, %(rawsignal_source_id)s, %(minute)s, 1, 0
+    select %(rawsignal_organization_id)s, counted.id, %(minute)s, 1, 0
+    from (values (%(rawsignal_source_id)s), (%(everywhere)s::uuid)) as counted (id)
     where %(nonce)s::text = '' or exists (select from fresh)
-    on conflict (organization_id, source_id, minute)
-    do update set accepted = m.accepted + 1 where m.accepted < %(per_minute)s returning 1
+    on conflict (organization_id, source_id, minute) do update set accepted = m.accepted + 1
+    where m.accepted < case m.source_id when %(everywhere)s::uuid then %(of_all)s else %(per_minute)s end
+    returning source_id
 ), kept as (
-    {_insert(RawSignal, "from let_in")}
+    {_insert(RawSignal, "where (select count(*) from let_in) = 2")}
 ), told as (
     {_RECEIVED}
 )
-select %(nonce)s::text = '' or exists (select from fresh), exists (select from kept)
+select
+    %(nonce)s::text = '' or exists (select from fresh),
+    exists (select from let_in where source_id = %(rawsignal_source_id)s),
+    exists (select from kept)
 """
 # A source that signs, once for each secret that counts now; of one without, no secret.
 SIGNER = f"""

@@ -94,8 +94,15 @@ class SourceSecret(LedgerRow):
         ]
 
 
+ALL_SOURCES = UUID(int=0)  # in place of a source: all of an owner together
+
+
 class SourceMinute(TenantRow):
-    """What a source sent in one minute: how much was let in, and how much was turned away at the door."""
+    """What a source sent in one minute: how much was let in, and how much was turned away at the door.
+
+    One row more (ALL_SOURCES) counts what all sources of an owner sent. Of the platform, it also counts the knocks at
+    addresses that lead to no source.
+    """
 
     id = models.BigAutoField(primary_key=True)
     organization_id = models.UUIDField(editable=False)

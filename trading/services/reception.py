@@ -25,13 +25,13 @@ from mikrobot_platform.kernel.strict_json import LIMITS
 from trading import connections
 from trading.ledger import ledger_of
 from trading.models import Source, SourceMinute, SourceSecret
+from trading.models.sources import ALL_SOURCES
 from trading.pipeline import Delivery, Outcome, receive
 from trading.sources.ea_push import Envelope, verify
 from trading.statements import SIGNER, row_of
 
 DOOR = "signals.door"
 TRAIL_A_MINUTE = 10
-NOWHERE = UUID(int=0)
 # Somebody who knocks at no source waits as long as at one: the same signature is computed, with a key that nobody has.
 _NOBODYS = secrets.token_bytes(32)
 
@@ -132,7 +132,7 @@ def _turned_away(source: Source | None, problem: Refusal, knock: Knock, now: dat
 
 
 def _write_down(source: Source | None, code: str, knock: Knock, now: datetime) -> None:
-    organization_id, source_id = (source.organization_id, source.pk) if source else (PLATFORM_ID, NOWHERE)
+    organization_id, source_id = (source.organization_id, source.pk) if source else (PLATFORM_ID, ALL_SOURCES)
     who = audit.Actor(kind="source", id=str(source_id) if source else "", address=knock.address)
     with ledger_of(organization_id):
         count = SourceMinute.turned_away(organization_id, source_id, now=now)

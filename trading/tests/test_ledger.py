@@ -39,6 +39,7 @@ from trading.models import (
     SourceNonce,
     SourceStream,
 )
+from trading.models.sources import ALL_SOURCES, minute_of
 from trading.pipeline import Delivery, ingest
 from trading.rehearsal.messages import read, v8
 from trading.rehearsal.samples import golden
@@ -377,6 +378,26 @@ def test_a_replay_takes_nothing_of_the_allowance_and_what_has_to_wait_keeps_its_
         ]  # fmt: skip
         minutes = SourceMinute.objects.filter(source_id=source.pk).order_by("minute")
         assert [(minute.accepted, minute.refused) for minute in minutes] == [(2, 0), (1, 0)]
+
+
+def test_all_sources_of_an_organization_together_have_a_limit_too(cast: Team) -> None:
+    later = NOW + timedelta(days=1)  # a minute in which nobody else sends
+    mine = [make_source(cast.house.pk) for _ in range(4)]
+    theirs = make_source(cast.other.pk)
+    senders = iter(mine * 3)
+    with patch("trading.pipeline.OF_ALL_SOURCES", 5):
+        found = at_once(6, lambda: pipeline.receive(next(senders), rest(id=uuid4().hex), now=later))
+        [refused] = [one for one in found if isinstance(one, Refusal)]
+        assert refused.code is Code.TOO_MANY
+        assert refused.sentence == "The organization sent its 5 messages of this minute. Try again in 40 s."
+        assert isinstance(pipeline.receive(theirs, rest(), now=later), pipeline.Outcome)
+        assert isinstance(pipeline.receive(mine[0], rest(), now=later + timedelta(minutes=1)), pipeline.Outcome)
+    assert sum(len(rows(source)[0]) for source in mine) == 6
+    with tenant_scope(cast.house.pk), atomic():
+        minutes = SourceMinute.objects.filter(minute=minute_of(later))
+        counted = {minute.source_id: minute.accepted for minute in minutes}
+    assert counted.pop(ALL_SOURCES) == 5
+    assert sum(counted.values()) == 5, "who is refused for the others leaves his own allowance as it was"
 
 
 def test_of_many_at_once_exactly_as_many_come_in_as_may(cast: Team) -> None:
