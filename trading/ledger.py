@@ -25,9 +25,9 @@ from mikrobot_platform.db.scope import Scope, ScopeError
 from mikrobot_platform.kernel.decisions import NO_EVIDENCE, Code, Decision, Evidence, Refusal, refusal, sentence
 from trading.engine.signal_facts import SignalFacts
 from trading.models import EventKind, RawSignal, RawState, Signal, SignalEvent, Source
-from trading.models.sources import ALL_SOURCES, minute_of
+from trading.models.sources import ALL_SOURCES, hold, minute_of
 from trading.sources import plain
-from trading.statements import ADMIT, HOLD, JUDGED, KEEP, MOVE_ON, MOVE_ON_NEW, TAKE_UP, TWIN, TWIN_NEAR, run, values_of
+from trading.statements import ADMIT, JUDGED, KEEP, MOVE_ON, MOVE_ON_NEW, TAKE_UP, TWIN, TWIN_NEAR, run, values_of
 
 PLATFORM_SCOPE = "signals.platform"
 
@@ -104,14 +104,13 @@ def twin(source: Source, key: str, at: datetime, window: timedelta | None) -> Si
     """Find the latest signal that a message with this key repeats; hold the key until the transaction ends."""
     sql = TWIN + ("" if window is None else TWIN_NEAR) + " order by received_at desc limit 1"
     values: dict[str, Any] = {
-        "hold": f"signals:{source.pk}:{key}",
         "organization": source.organization_id,
         "source": source.pk,
         "key": key,
     }
     if window is not None:
         values |= {"after": at - window, "before": at + window}
-    run(HOLD, values)
+    hold(source.pk, key)
     found = run(sql, values)  # the lock first, then a look at what was committed while it was waited for
     return None if found is None else Signal(id=found[0], draft=json.loads(found[1]))
 

@@ -95,7 +95,6 @@ from trading_source s left join trading_sourcesecret k
     and (k.ends_at is null or k.ends_at > %(now)s)
 where s.id = %(source)s and s.kind = %(kind)s
 """
-HOLD = "select pg_advisory_xact_lock(hashtextextended(%(hold)s, 0))"
 TWIN = (
     "select id, draft::text from trading_signal"
     " where organization_id = %(organization)s and source_id = %(source)s and dedupe_key = %(key)s"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -135,7 +135,16 @@ class SourceMinute(TenantRow):
 
 def hold(*parts: object) -> None:
     """Let nobody else do the same thing until this transaction ends."""
-    ask("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [":".join(("signals", *map(str, parts)))])
+    hold_each([parts])
+
+
+def hold_each(things: Iterable[Sequence[object]]) -> None:
+    """Hold several things with one statement, in one order whoever asks, so that nobody waits in a circle."""
+    ask(
+        "select pg_advisory_xact_lock(number) from"
+        " (select distinct hashtextextended(name, 0) as number from unnest(%s::text[]) as name order by number) as it",
+        [[":".join(("signals", *map(str, parts))) for parts in things]],
+    )
 
 
 def _first(statement: str, parameters: list[Any]) -> int | None:
@@ -163,18 +172,14 @@ class SourceStream(LedgerRow):
     def last_of(cls, source: Source, name: str) -> int | None:
         """Return the number that came last, and let nobody else count in this stream until the transaction ends."""
         own = [source.organization_id, source.pk, name]
-        found = _first(
+        last = (
             "select last_sequence from trading_sourcestream where organization_id = %s and source_id = %s and name = %s"
-            " for update",
-            own,
+            " for update"
         )
+        found = _first(last, own)
         if found is None:  # there is no row to wait at yet
             hold("stream", *own)
-            found = _first(
-                "select last_sequence from trading_sourcestream"
-                " where organization_id = %s and source_id = %s and name = %s for update",
-                own,
-            )
+            found = _first(last, own)
         return found
 
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -250,22 +250,47 @@ def test_signals_that_came_together_are_judged_as_one_after_the_other(cast: Team
     assert sorted((event.signal_id, event.code) for event in told) == sorted((row.pk, row.code) for row in signals)
 
 
-def test_however_many_are_judged_together_the_database_is_asked_as_often(cast: Team) -> None:
-    def asked(count: int) -> int:
-        source, statements = make_source(cast.house.pk, "ea_push"), 0
-        found = [ingest(source, push(source, number + 1), now=NOW).signal_id for number in range(count)]
+def asked(cast: Team, came: Sequence[tuple[Source, Delivery]]) -> int:
+    """Judge what came together, and count the statements."""
+    statements = 0
+    found = [ingest(source, delivery, now=NOW).signal_id for source, delivery in came]
 
-        def counted(execute: Any, *given: Any) -> Any:
-            nonlocal statements
-            statements += 1
-            return execute(*given)
+    def counted(execute: Any, *given: Any) -> Any:
+        nonlocal statements
+        statements += 1
+        return execute(*given)
 
-        with connections["engine"].execute_wrapper(counted):
-            pipeline.validate(cast.house.pk, [signal_id for signal_id in found if signal_id], now=NOW)
+    with connections["engine"].execute_wrapper(counted):
+        pipeline.validate(cast.house.pk, [signal_id for signal_id in found if signal_id], now=NOW)
+    for source, _ in came:
         assert {signal.state for signal in rows(source)[1]} == {SignalState.REJECTED}
-        return statements
+    return statements
 
-    assert asked(1) == asked(25)
+
+def test_however_many_are_judged_together_the_database_is_asked_as_often(cast: Team) -> None:
+    def pushed(count: int) -> list[tuple[Source, Delivery]]:
+        source = make_source(cast.house.pk, "ea_push")
+        return [(source, push(source, number + 1)) for number in range(count)]
+
+    def named(*symbols: str) -> list[tuple[Source, Delivery]]:
+        source = make_source(cast.house.pk)
+        return [(source, rest(symbol=symbol, id=uuid4().hex)) for symbol in symbols]
+
+    asked(cast, pushed(1))  # strategies are read once in a process
+    assert asked(cast, pushed(1)) == asked(cast, pushed(25))
+    assert asked(cast, named("EURUSD")) == asked(cast, named("EURUSD", "GBPUSD", "AUDUSD", "NZDUSD", "USDCAD"))
+
+
+def test_sources_and_names_are_what_the_database_is_asked_more_for(cast: Team) -> None:
+    def came(count: int, *names: str) -> list[tuple[Source, Delivery]]:
+        senders = [make_source(cast.house.pk) for _ in range(count)]
+        return [(source, rest(id=uuid4().hex, strategy=name)) for source in senders for name in names]
+
+    one = asked(cast, came(1, "one"))
+    each_source = asked(cast, came(2, "one")) - one
+    assert 0 < each_source <= 2
+    assert asked(cast, came(5, "one")) == one + 4 * each_source
+    assert asked(cast, came(1, "one", "two", "three")) == one + 2
 
 
 def test_one_that_cannot_be_judged_does_not_hold_up_those_beside_it(cast: Team) -> None:
