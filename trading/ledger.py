@@ -25,9 +25,21 @@ from mikrobot_platform.db.scope import Scope, ScopeError
 from mikrobot_platform.kernel.decisions import NO_EVIDENCE, Code, Decision, Evidence, Refusal, refusal, sentence
 from trading.engine.signal_facts import SignalFacts
 from trading.models import EventKind, RawSignal, RawState, Signal, SignalEvent, Source
-from trading.models.sources import ALL_SOURCES, hold, minute_of
+from trading.models.sources import ALL_SOURCES, hold_each, minute_of
 from trading.sources import plain
-from trading.statements import ADMIT, JUDGED, KEEP, MOVE_ON, MOVE_ON_NEW, TAKE_UP, TWIN, TWIN_NEAR, run, values_of
+from trading.statements import (
+    ADMIT,
+    JUDGED,
+    KEEP,
+    MOVE_ON,
+    MOVE_ON_NEW,
+    TAKE_UP,
+    TWIN,
+    TWIN_NEAR,
+    TWIN_OF_REQUEST,
+    run,
+    values_of,
+)
 
 PLATFORM_SCOPE = "signals.platform"
 
@@ -100,17 +112,21 @@ def admit(
     return refusal(Code.TOO_MANY, sender=sender, per_minute=limit, retry_after_s=60 - int(at.timestamp()) % 60)
 
 
-def twin(source: Source, key: str, at: datetime, window: timedelta | None) -> Signal | None:
-    """Find the latest signal that a message with this key repeats; hold the key until the transaction ends."""
-    sql = TWIN + ("" if window is None else TWIN_NEAR) + " order by received_at desc limit 1"
+def twin(source: Source, key: str, at: datetime, window: timedelta | None, *, request: str = "") -> Signal | None:
+    """Find the latest signal that a message with this key repeats; hold the key until the transaction ends.
+
+    With the key of a `request`, whatever came with that is looked for first, and both are held.
+    """
+    sql = TWIN_OF_REQUEST if request else TWIN if window is None else TWIN_NEAR
     values: dict[str, Any] = {
         "organization": source.organization_id,
         "source": source.pk,
         "key": key,
+        "request": request,
     }
     if window is not None:
         values |= {"after": at - window, "before": at + window}
-    hold(source.pk, key)
+    hold_each([(source.pk, key), *([(source.pk, "request", request)] if request else [])])
     found = run(sql, values)  # the lock first, then a look at what was committed while it was waited for
     return None if found is None else Signal(id=found[0], draft=json.loads(found[1]))
 

@@ -64,7 +64,8 @@ def _accept(source: Source, raw: RawSignal, draft: SignalDraft, context: SourceC
     passed = _passed(source, raw, dict(draft.extras).get("stream"), draft.sequence, now)
     key = dedupe_key(draft, context=context)
     window = None if key.window_s is None else timedelta(seconds=key.window_s)
-    before = twin(source, key.text, raw.received_at, window)  # deliveries of one signal go one by one from here
+    # Deliveries of one signal, or under one Idempotency-Key, go one by one from here.
+    before = twin(source, key.text, raw.received_at, window, request=context.idempotency_key)
     if before is not None:
         if window is None and not _says(before, draft):
             refuse(raw, Reason(code=Code.ID_REUSED), now=now, signal=before)

@@ -24,7 +24,7 @@ MAX_KEY = 255
 
 
 class SignalsView(APIView):
-    """POST a signal. The Idempotency-Key makes a repetition harmless; an `id` in the body does so for ever."""
+    """POST a signal. The Idempotency-Key makes a repetition harmless, and so does an `id` in the body, for ever."""
 
     changes = Permission.SIGNAL
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.db.models.fields.json import KeyTextTransform
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.base import TenantRow
@@ -86,6 +87,14 @@ class RawSignal(LedgerRow):
             models.Index(fields=["organization_id", "-received_at"], name="trading_rawsignal_latest"),
             # The page of a source that is seldom heard of, beside one that never stops.
             models.Index(fields=["organization_id", "source_id", "-received_at"], name="trading_rawsignal_source"),
+            # A key that comes again, with whatever body, is found by the message that it came with first.
+            models.Index(
+                models.F("organization_id"),
+                models.F("source_id"),
+                KeyTextTransform("idempotency-key", "headers"),
+                name="trading_rawsignal_request",
+                condition=models.Q(headers__has_key="idempotency-key"),
+            ),
         ]
 
 

@@ -280,6 +280,16 @@ def test_two_workers_and_three_deliveries_at_once_are_one_signal(cast: Team) -> 
         assert {outcome.signal_id for outcome in outcomes} == {signals[0].pk}
 
 
+def test_of_several_ids_under_one_key_at_once_one_is_a_signal(source: Source) -> None:
+    bodies = iter([rest(id=f"try-{number}").body for number in range(6)])
+    headers = {"Idempotency-Key": "the-same"}
+    found = at_once(6, lambda: ingest(source, Delivery(body=next(bodies), headers=headers), now=NOW))
+    assert sorted((one.state, one.code) for one in found) == sorted(
+        [(RawState.READ, ""), *[(RawState.REFUSED, Code.ID_REUSED)] * 5]
+    )
+    assert len(rows(source)[1]) == 1
+
+
 def test_two_workers_judge_once(source: Source) -> None:
     ingest(source, rest(), now=NOW)
     at_once(4, partial(swept, source, NOW))

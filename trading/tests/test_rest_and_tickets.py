@@ -74,6 +74,28 @@ def test_a_repetition_is_one_signal_and_another_body_under_the_same_key_is_refus
     assert len(rows(source_of(cast, "rest"))[1]) == 2
 
 
+def test_a_key_counts_beside_an_id_and_whatever_message_it_came_with(cast: Team) -> None:
+    client = robot(cast)
+    first = post(client, {**BODY, "id": "try-1"}, key="one")
+    assert first.status_code == 201
+    for body, key, status, code in [
+        ({**BODY, "id": "try-2"}, "one", 422, Code.ID_REUSED),  # a program that makes a new id for each try
+        (BODY, "one", 422, Code.ID_REUSED),
+        ({**BODY, "id": "try-1"}, "one", 200, None),
+        ({**BODY, "id": "try-1"}, "two", 200, None),
+        ({**BODY, "id": "try-3"}, "two", 422, Code.ID_REUSED),
+        ({**BODY, "id": "try-1", "side": "sell", "stop": "1.09", "targets": []}, "three", 422, Code.ID_REUSED),
+        ({**BODY, "id": "try-4"}, "three", 201, None),  # what was refused under it used nothing up
+        ({**BODY, "id": "try-5", "side": "up"}, "four", 422, Code.SIDE_UNKNOWN),
+        ({**BODY, "id": "try-5"}, "four", 201, None),
+    ]:
+        answer = post(client, body, key=key)
+        assert (answer.status_code, answer.json().get("code")) == (status, code), (body, key)
+        if status == 200:
+            assert (answer.json()["duplicate"], answer.json()["id"]) == (True, first.json()["id"])
+    assert len(rows(source_of(cast, "rest"))[1]) == 3
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
