@@ -156,8 +156,7 @@ def read_kept(raw: RawSignal, *, now: datetime, source: Source | None = None) ->
     except NOT_ITS_FAULT:
         raise
     except Exception as error:
-        log.exception("a message could not be read and is in quarantine", extra={"raw": str(raw.pk)})
-        return quarantine_raw(raw.organization_id, raw.pk, type(error).__name__, now)
+        return quarantine_raw(raw.organization_id, raw.pk, error, now)
     return _outcome(raw)
 
 
@@ -192,32 +191,47 @@ def validate(organization_id: UUID, signals: Collection[UUID], *, now: datetime,
                 validate(organization_id, [signal_id], now=now, waits=waits)
             return
         [signal_id] = signals
-        log.exception("a signal could not be judged and is in quarantine", extra={"signal": str(signal_id)})
-        quarantine_signal(organization_id, signal_id, type(error).__name__, now)
+        quarantine_signal(organization_id, signal_id, error, now)
 
 
 # --- what failed ------------------------------------------------------------------------------------------------------
-def quarantine_raw(organization_id: UUID, raw_id: UUID, problem: str, now: datetime) -> Outcome:
-    """Put a message aside for a person. Its bytes are still there."""
+def quarantine_raw(organization_id: UUID, raw_id: UUID, problem: Exception | str, now: datetime) -> Outcome:
+    """Put a message aside for a person, with an alarm. Its bytes are still there."""
     with ledger_of(organization_id):
         raw = RawSignal.locked(raw_id)
         if raw.state == RawState.RECEIVED:
-            reason = Reason(code=Code.QUARANTINED, evidence=evidence(problem=problem))
+            reason = _fault(problem)
             move_on(raw, RawState.QUARANTINED, EventKind.QUARANTINED, at=now, reason=reason)
+            _alarm("a message could not be read and is in quarantine", problem, raw=raw_id, source=raw.source_id)
         return _outcome(raw)
 
 
-def quarantine_signal(organization_id: UUID, signal_id: UUID, problem: str, now: datetime) -> SignalState:
-    """Put a signal aside for a person: it is not traded."""
+def quarantine_signal(organization_id: UUID, signal_id: UUID, problem: Exception | str, now: datetime) -> SignalState:
+    """Put a signal aside for a person, with an alarm: it is not traded."""
     with ledger_of(organization_id):
         signal = Signal.locked(signal_id)
         if signal.state == SignalState.WAITING:
-            reason = Reason(code=Code.QUARANTINED, evidence=evidence(problem=problem))
+            reason = _fault(problem)
             signal.state, signal.code, signal.sentence = SignalState.QUARANTINED, reason.code, reason.sentence
             signal.save(update_fields=["state", "code", "sentence"])
             raw: RawSignal = RawSignal.objects.get(pk=signal.raw_id)
             note(raw, EventKind.QUARANTINED, at=now, signal_id=signal.pk, reason=reason)
+            _alarm("a signal could not be judged and is in quarantine", problem, signal=signal_id, raw=signal.raw_id)
         return SignalState(signal.state)
+
+
+def _fault(problem: Exception | str) -> Reason:
+    """Name a fault of ours; what an exception says may quote a stranger or a secret, and is for the log alone."""
+    name = problem if isinstance(problem, str) else type(problem).__name__
+    return Reason(code=Code.QUARANTINED, evidence=evidence(problem=name))
+
+
+def _alarm(sentence: str, problem: Exception | str, **ids: UUID) -> None:
+    said = {name: str(value) for name, value in ids.items()}
+    if isinstance(problem, Exception):
+        log.error(sentence, exc_info=problem, extra=said)
+    else:
+        log.error("%s: %s", sentence, problem, extra=said)
 
 
 # --- somebody is asked to go on ---------------------------------------------------------------------------------------

@@ -133,7 +133,9 @@ def test_a_refusal_is_stored_and_named(source: Source, body: bytes, code: Code) 
     assert kinds(source) == [EventKind.RECEIVED, EventKind.REFUSED]
 
 
-def test_a_fault_of_ours_quarantines_the_message_and_keeps_its_bytes(source: Source) -> None:
+def test_a_fault_of_ours_quarantines_the_message_and_keeps_its_bytes(
+    source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
     with patch("trading.reading.dedupe_key", side_effect=RuntimeError("secret text")):
         outcome = ingest(source, rest(), now=NOW)
     assert (outcome.state, outcome.code) == (RawState.QUARANTINED, Code.QUARANTINED)
@@ -144,6 +146,8 @@ def test_a_fault_of_ours_quarantines_the_message_and_keeps_its_bytes(source: Sou
     assert signals == []
     assert kinds(source) == [EventKind.RECEIVED, EventKind.QUARANTINED]
     assert pipeline.understand(source.organization_id, raw.pk, now=NOW) == outcome
+    [alarm] = alarms(caplog)
+    assert (alarm["raw"], alarm["exc_info"][0]) == (str(raw.pk), RuntimeError)
 
 
 def test_a_fault_of_the_database_leaves_the_message_to_the_sweep(source: Source) -> None:
@@ -158,19 +162,59 @@ def test_a_fault_of_the_database_leaves_the_message_to_the_sweep(source: Source)
     assert [signal.state for signal in signals] == [SignalState.REJECTED]
 
 
-def test_what_stands_still_every_time_is_given_up_with_an_alarm(source: Source) -> None:
+def alarms(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    """Return what was alarmed about since the last look."""
+    found = [vars(record) for record in caplog.records if record.levelname == "ERROR"]
+    caplog.clear()
+    return found
+
+
+def test_a_message_that_stands_still_every_time_is_given_up_with_an_alarm(
+    source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
     pipeline.keep(source, rest(), now=NOW)
     with patch("trading.pipeline.understand", side_effect=OperationalError):
         for turn in range(1, sweep.MAX_ATTEMPTS + 1):
             swept(source, NOW + turn * sweep.GRACE)
             assert [raw.state for raw in rows(source)[0]] == [RawState.RECEIVED]
+        assert alarms(caplog) == []
         swept(source, NOW + (sweep.MAX_ATTEMPTS + 1) * sweep.GRACE)
     [raw], _ = rows(source)
     assert raw.state == RawState.QUARANTINED
-    ingest(source, rest(id="second"), now=NOW)
-    with patch("trading.pipeline.judge", side_effect=RuntimeError):
+    [alarm] = alarms(caplog)
+    assert (alarm["raw"], alarm["source"]) == (str(raw.pk), str(source.pk))
+    assert kinds(source).count(EventKind.QUARANTINED) == 1
+
+
+def test_a_signal_that_stands_still_every_time_is_given_up_with_an_alarm(
+    source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    ingest(source, rest(), now=NOW)
+    with patch("trading.pipeline.judge", side_effect=OperationalError):
+        swept(source, NOW)  # it has just come: tried once without a count
+        for turn in range(1, sweep.MAX_ATTEMPTS + 1):
+            swept(source, NOW + turn * sweep.GRACE)
+            assert [(signal.state, signal.attempts) for signal in rows(source)[1]] == [(SignalState.WAITING, turn)]
+        assert alarms(caplog) == []
+        swept(source, NOW + (sweep.MAX_ATTEMPTS + 1) * sweep.GRACE)
+    [signal] = rows(source)[1]
+    assert (signal.state, signal.code) == (SignalState.QUARANTINED, Code.QUARANTINED)
+    [alarm] = alarms(caplog)
+    assert (alarm["signal"], alarm["raw"]) == (str(signal.pk), str(signal.raw_id))
+
+
+def test_a_fault_of_ours_in_judging_quarantines_the_signal_with_an_alarm(
+    source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    ingest(source, rest(), now=NOW)
+    with patch("trading.pipeline.judge", side_effect=RuntimeError("what went wrong")):
         swept(source, NOW)
-    assert rows(source)[1][0].state == SignalState.QUARANTINED
+    [signal] = rows(source)[1]
+    assert signal.state == SignalState.QUARANTINED
+    assert "RuntimeError" in signal.sentence
+    assert "what went wrong" not in signal.sentence
+    [alarm] = alarms(caplog)
+    assert (alarm["signal"], alarm["exc_info"][0]) == (str(signal.pk), RuntimeError)
 
 
 def _accept_and_fail(source: Source) -> None:
