@@ -29,7 +29,6 @@ from mikrobot_platform.kernel.strict_json import LIMITS
 from mikrobot_platform.stores import redis_client
 from trading.judging import judge
 from trading.ledger import AlreadyRead, Reason, admit, ledger_of, move_on, note
-from trading.ledger import keep as write_down
 from trading.models import EventKind, RawSignal, RawState, Signal, SignalState, Source
 from trading.reading import read
 from trading.sources.ea_push import NONCE_KEEP_S
@@ -65,21 +64,7 @@ class Outcome:
     sentence: str
 
 
-# --- ingest -----------------------------------------------------------------------------------------------------------
-def ingest(source: Source, delivery: Delivery, *, now: datetime) -> Outcome:
-    """Accept a message and read it.
-
-    1. Its bytes are committed. From here on it cannot be lost, whatever happens to this process.
-    2. It is read: one signal, a duplicate of one, or a refusal, committed with its event (`understand`).
-    3. Somebody is asked to judge the signal; whoever is not reached is replaced by the timetable.
-    """
-    raw_id = keep(source, delivery, now=now)
-    outcome = understand(source.organization_id, raw_id, now=now)
-    if outcome.state is RawState.READ:
-        wake()
-    return outcome
-
-
+# --- receive ----------------------------------------------------------------------------------------------------------
 def receive(source: Source, delivery: Delivery, *, now: datetime, nonce: str = "") -> Outcome | Refusal:
     """Accept a message if its source is on, may send one more now and its nonce is new; else keep nothing of it.
 
@@ -104,14 +89,6 @@ def receive(source: Source, delivery: Delivery, *, now: datetime, nonce: str = "
     if outcome.state in (RawState.READ, RawState.RECEIVED):
         wake()
     return outcome
-
-
-def keep(source: Source, delivery: Delivery, *, now: datetime) -> UUID:
-    """Commit the bytes before anybody looks at what they say."""
-    raw = _raw(source, delivery, now)
-    with ledger_of(source.organization_id):
-        write_down(raw, at=now)
-    return raw.pk
 
 
 def _raw(source: Source, delivery: Delivery, now: datetime) -> RawSignal:

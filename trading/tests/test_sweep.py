@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
@@ -13,10 +15,23 @@ import pytest
 from django.db import OperationalError, connections
 
 from accounts.tests.people import Team, team
+from mikrobot_platform.kernel.decisions import Code
 from trading import judging, sweep
 from trading.ledger import ledger_of
-from trading.models import RawSignal, Signal, SignalState, Source
-from trading.tests.sources import NOW, make_source, rows, unreadable_signal
+from trading.models import EventKind, RawSignal, RawState, Signal, SignalState, Source
+from trading.tests.sources import (
+    NOW,
+    alarms,
+    at_once,
+    kept,
+    kinds,
+    make_source,
+    rest,
+    rows,
+    sent,
+    swept,
+    unreadable_signal,
+)
 
 STILL = NOW + sweep.GRACE
 
@@ -24,6 +39,11 @@ STILL = NOW + sweep.GRACE
 @pytest.fixture(name="cast")
 def own_cast() -> Team:
     return team()
+
+
+@pytest.fixture(name="source")
+def own_source(cast: Team) -> Source:
+    return make_source(cast.house.pk)
 
 
 def waiting(source: Source, count: int) -> list[Signal]:
@@ -67,6 +87,97 @@ def states(source: Source) -> dict[str, int]:
     return found
 
 
+# --- Given up ---------------------------------------------------------------------------------------------------------
+def test_a_message_that_stands_still_every_time_is_given_up_with_an_alarm(
+    source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept(source, rest())
+    with patch("trading.pipeline.understand", side_effect=OperationalError):
+        for turn in range(1, sweep.MAX_ATTEMPTS + 1):
+            swept(source, NOW + turn * sweep.GRACE)
+            assert [raw.state for raw in rows(source)[0]] == [RawState.RECEIVED]
+        assert alarms(caplog) == []
+        swept(source, NOW + (sweep.MAX_ATTEMPTS + 1) * sweep.GRACE)
+    [raw], _ = rows(source)
+    assert raw.state == RawState.QUARANTINED
+    [alarm] = alarms(caplog)
+    assert (alarm["raw"], alarm["source"]) == (str(raw.pk), str(source.pk))
+    assert kinds(source).count(EventKind.QUARANTINED) == 1
+
+
+def test_a_signal_that_stands_still_every_time_is_given_up_with_an_alarm(
+    source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent(source, rest(), now=NOW)
+    with patch("trading.pipeline.judge", side_effect=OperationalError):
+        swept(source, NOW)  # it has just come: tried once without a count
+        for turn in range(1, sweep.MAX_ATTEMPTS + 1):
+            swept(source, NOW + turn * sweep.GRACE)
+            assert [(signal.state, signal.attempts) for signal in rows(source)[1]] == [(SignalState.WAITING, turn)]
+        assert alarms(caplog) == []
+        swept(source, NOW + (sweep.MAX_ATTEMPTS + 1) * sweep.GRACE)
+    [signal] = rows(source)[1]
+    assert (signal.state, signal.code) == (SignalState.QUARANTINED, Code.QUARANTINED)
+    [alarm] = alarms(caplog)
+    assert (alarm["signal"], alarm["raw"]) == (str(signal.pk), str(signal.raw_id))
+
+
+def test_a_fault_of_ours_in_judging_quarantines_the_signal_with_an_alarm(
+    source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent(source, rest(), now=NOW)
+    with patch("trading.pipeline.judge", side_effect=RuntimeError("what went wrong")):
+        swept(source, NOW)
+    [signal] = rows(source)[1]
+    assert signal.state == SignalState.QUARANTINED
+    assert "RuntimeError" in signal.sentence
+    assert "what went wrong" not in signal.sentence
+    [alarm] = alarms(caplog)
+    assert (alarm["signal"], alarm["exc_info"][0]) == (str(signal.pk), RuntimeError)
+
+
+# --- Several sweeps at once -------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("model", [RawSignal, Signal])
+def test_sweeps_that_meet_are_one_try(source: Source, model: type[RawSignal | Signal]) -> None:
+    """Eight see it stand still before any of them takes it up; more than MAX_ATTEMPTS, and it must not be given up."""
+    if model is RawSignal:
+        kept(source, rest())
+    else:
+        sent(source, rest(), now=NOW)
+    meet, taken_up = threading.Barrier(8), sweep._taken_up
+
+    def together(asked: Any, *given: Any) -> Any:
+        if asked is model:
+            meet.wait(30)
+        return taken_up(asked, *given)
+
+    connections["engine"].close()  # each of the eight needs one, and the pool has as many
+    with patch("trading.sweep._taken_up", together):
+        at_once(8, partial(swept, source, NOW + sweep.GRACE))
+    swept(source, NOW + sweep.GRACE)
+    raws, signals = rows(source)
+    assert [row.attempts for row in (raws if model is RawSignal else signals)] == [1]
+    assert [signal.state for signal in signals] == [SignalState.REJECTED]
+    assert kinds(source).count(EventKind.MOVED_ON) == (model is RawSignal)
+
+
+def test_what_somebody_holds_or_has_just_tried_is_left_to_them(source: Source) -> None:
+    sent(source, rest(), now=NOW)
+    with ledger_of(source.organization_id):
+        Signal.objects.select_for_update().get(source_id=source.pk)
+        at_once(8, partial(swept, source, NOW + sweep.GRACE))
+    [signal] = rows(source)[1]
+    assert (signal.state, signal.attempts) == (SignalState.WAITING, 0)
+    with patch("trading.pipeline.judge", side_effect=OperationalError):
+        for seconds in (0, 1, 4):
+            swept(source, NOW + sweep.GRACE + timedelta(seconds=seconds))
+    assert rows(source)[1][0].attempts == 1
+    swept(source, NOW + 2 * sweep.GRACE)
+    [signal] = rows(source)[1]
+    assert (signal.state, signal.attempts) == (SignalState.REJECTED, 2)
+
+
+# --- Several owners ---------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("is_old", [False, True])
 def test_nobody_waits_behind_anothers_flood(cast: Team, is_old: bool) -> None:
     flood, other = make_source(cast.house.pk), make_source(cast.other.pk)
