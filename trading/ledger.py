@@ -85,8 +85,8 @@ def admit(
     """Write a message down if its nonce is new and its source may send one more in this minute; else say which not.
 
     All sources of an owner together may send `of_all`, because each message is a row that is kept for ever.
-    One statement: of any number at once, exactly as many come in as may. What does not come in leaves nothing: its
-    transaction is rolled back, so that a message which has to wait may come again with the nonce that it has.
+    One statement: of any number at once, exactly as many come in as may. What does not come in leaves nothing, so that
+    a message which has to wait may come again with the nonce that it has.
     """
     found = run(
         ADMIT,
@@ -102,13 +102,16 @@ def admit(
         },
     )
     assert found is not None
-    is_new, is_below, is_kept = found
+    has_room, have_all_room, is_new, is_counted, is_kept = found
     if is_kept:
         return None
-    transaction.set_rollback(True, using=scopes.ENGINE)
-    if not is_new:
-        return refusal(Code.NONCE_USED)
-    sender, limit = ("organization", of_all) if is_below else ("source", per_minute)
+    if has_room and have_all_room:
+        if not is_new:
+            return refusal(Code.NONCE_USED)
+        # Somebody took the last place since the look. Seldom: a rollback also forgets every plan of this connection.
+        transaction.set_rollback(True, using=scopes.ENGINE)
+        has_room = is_counted
+    sender, limit = ("organization", of_all) if has_room else ("source", per_minute)
     return refusal(Code.TOO_MANY, sender=sender, per_minute=limit, retry_after_s=60 - int(at.timestamp()) % 60)
 
 

@@ -62,18 +62,24 @@ _RECEIVED = _event(
     "kept",
 )
 KEEP = f"with kept as ({_insert(RawSignal, '')}) {_RECEIVED} returning id"
-# The nonce first: whoever brings a used one counts for nothing and waits for nobody's count. Then the source's minute
-# and its owner's, in this order whoever comes: nobody waits for one who waits for him.
+# Whoever comes when there is no room writes nothing, and neither does whoever brings a used nonce: he takes nothing of
+# what the source may send. Then the source's minute counts and its owner's, in this order whoever comes, so that nobody
+# waits for one who waits for him.
 ADMIT = f"""
-with fresh as (
+with room as (
+    select coalesce(max(accepted) filter (where source_id = %(rawsignal_source_id)s), 0) < %(per_minute)s as of_source,
+        coalesce(max(accepted) filter (where source_id = %(everywhere)s::uuid), 0) < %(of_all)s as of_all
+    from trading_sourceminute where organization_id = %(rawsignal_organization_id)s and minute = %(minute)s
+        and source_id in (%(rawsignal_source_id)s, %(everywhere)s::uuid)
+), fresh as (
     insert into trading_sourcenonce (organization_id, source_id, nonce, expires_at)
     select %(rawsignal_organization_id)s, %(rawsignal_source_id)s, %(nonce)s::text, %(nonce_until)s
-    where %(nonce)s::text <> '' on conflict do nothing returning 1
+    from room where of_source and of_all and %(nonce)s::text <> '' on conflict do nothing returning 1
 ), let_in as (
     insert into trading_sourceminute as m (organization_id, source_id, minute, accepted, refused)
     select %(rawsignal_organization_id)s, counted.id, %(minute)s, 1, 0
-    from (values (%(rawsignal_source_id)s), (%(everywhere)s::uuid)) as counted (id)
-    where %(nonce)s::text = '' or exists (select from fresh)
+    from room, (values (%(rawsignal_source_id)s), (%(everywhere)s::uuid)) as counted (id)
+    where of_source and of_all and (%(nonce)s::text = '' or exists (select from fresh))
     on conflict (organization_id, source_id, minute) do update set accepted = m.accepted + 1
     where m.accepted < case m.source_id when %(everywhere)s::uuid then %(of_all)s else %(per_minute)s end
     returning source_id
@@ -82,10 +88,9 @@ with fresh as (
 ), told as (
     {_RECEIVED}
 )
-select
-    %(nonce)s::text = '' or exists (select from fresh),
-    exists (select from let_in where source_id = %(rawsignal_source_id)s),
-    exists (select from kept)
+select of_source, of_all, %(nonce)s::text = '' or exists (select from fresh),
+    exists (select from let_in where source_id = %(rawsignal_source_id)s), exists (select from kept)
+from room
 """
 # A source that signs, once for each secret that counts now; of one without, no secret.
 SIGNER = f"""

@@ -278,7 +278,7 @@ def test_a_replay_takes_nothing_of_the_allowance_and_what_has_to_wait_keeps_its_
 
     assert send("first") is RawState.READ
     assert {send("first") for _ in range(5)} == {Code.NONCE_USED}
-    assert [send("second"), send("third"), send("first")] == [RawState.READ, Code.TOO_MANY, Code.NONCE_USED]
+    assert [send("second"), send("third"), send("first")] == [RawState.READ, Code.TOO_MANY, Code.TOO_MANY]
     assert send("third", NOW + timedelta(minutes=1)) is RawState.READ
     with tenant_scope(cast.house.pk), atomic():
         assert sorted(SourceNonce.objects.filter(source_id=source.pk).values_list("nonce", flat=True)) == [
@@ -286,6 +286,20 @@ def test_a_replay_takes_nothing_of_the_allowance_and_what_has_to_wait_keeps_its_
         ]  # fmt: skip
         minutes = SourceMinute.objects.filter(source_id=source.pk).order_by("minute")
         assert [(minute.accepted, minute.refused) for minute in minutes] == [(2, 0), (1, 0)]
+
+
+def test_who_is_turned_away_leaves_the_plans_of_the_connection(cast: Team) -> None:
+    source = make_source(cast.house.pk, per_minute=1)
+    pipeline.receive(source, rest(), now=NOW, nonce="used")
+    raw: Any = connections["engine"].connection
+    with patch.object(raw, "rollback", side_effect=AssertionError("a rollback forgets them")):
+        for nonce in ("used", "another"):
+            assert isinstance(pipeline.receive(source, rest(), now=NOW, nonce=nonce), Refusal)
+        more = make_source(cast.house.pk)
+        pipeline.receive(more, rest(), now=NOW, nonce="used")
+        found = pipeline.receive(more, rest(), now=NOW, nonce="used")
+    assert isinstance(found, Refusal)
+    assert found.code is Code.NONCE_USED
 
 
 def test_all_sources_of_an_organization_together_have_a_limit_too(cast: Team) -> None:
@@ -312,7 +326,10 @@ def test_of_many_at_once_exactly_as_many_come_in_as_may(cast: Team) -> None:
     source = make_source(cast.house.pk, per_minute=5)
     found = at_once(12, lambda: pipeline.receive(source, rest(id=uuid4().hex), now=NOW, nonce=uuid4().hex))
     assert sum(isinstance(one, pipeline.Outcome) for one in found) == 5
+    assert {one.code for one in found if isinstance(one, Refusal)} == {Code.TOO_MANY}
     assert len(rows(source)[1]) == 5
+    with tenant_scope(cast.house.pk), atomic():
+        assert SourceNonce.objects.filter(source_id=source.pk).count() == 5, "who has to wait may come with it again"
     same = make_source(cast.house.pk)
     found = at_once(6, lambda: pipeline.receive(same, rest(id=uuid4().hex), now=NOW, nonce="one-for-all-of-them"))
     assert sum(isinstance(one, pipeline.Outcome) for one in found) == 1
