@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
@@ -189,6 +191,27 @@ def test_a_ticket_is_stored_when_it_is_said_to_be(cast: Team) -> None:
     with tenant_scope(cast.house.pk), atomic():
         [entry] = AuditEntry.objects.filter(action="ticket.submitted")
     assert entry.subject == f"signal:{signal.pk}"
+
+
+def submitted(cast: Team) -> list[str]:
+    with tenant_scope(cast.house.pk), atomic():
+        return list(AuditEntry.objects.filter(action="ticket.submitted").values_list("subject", flat=True))
+
+
+def test_a_ticket_that_is_kept_and_not_read_yet_is_in_the_trail_as_what_it_is(cast: Team) -> None:
+    with patch("trading.pipeline.read", side_effect=OperationalError):
+        outcome = submit(cast)
+    assert (outcome.state, outcome.signal_id) == (RawState.RECEIVED, None)
+    assert submitted(cast) == [f"raw:{outcome.raw_id}"]
+
+
+def test_a_ticket_that_we_failed_on_is_no_success(cast: Team) -> None:
+    with patch("trading.pipeline.read", side_effect=RuntimeError), pytest.raises(Refused) as refused:
+        submit(cast)
+    assert refused.value.code == Code.QUARANTINED
+    assert "a fault of ours (RuntimeError)" in refused.value.sentence
+    assert submitted(cast) == []
+    assert [raw.state for raw in rows(source_of(cast, "manual"))[0]] == [RawState.QUARANTINED]
 
 
 def test_the_same_form_twice_is_one_ticket(cast: Team) -> None:
