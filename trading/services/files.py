@@ -21,6 +21,7 @@ from trading.files.answers import ACKNOWLEDGED, ANSWER
 from trading.files.arrivals import KIND
 from trading.ledger import ledger_of
 from trading.models import Source, SourceFile
+from trading.services.sources import hold_names
 
 MAX_NAME, MAX_PATH = 80, 400
 MAX_SHIFT_S = 14 * 3600
@@ -61,6 +62,7 @@ def add(
     )  # fmt: skip
     try:
         with ledger_of(organization_id):
+            hold_names(organization_id)
             source.save(force_insert=True)
             _note("source.made", source)
     except IntegrityError as error:

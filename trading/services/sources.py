@@ -58,6 +58,7 @@ def make(caller: Caller, kind: str, setup: Setup) -> tuple[Source, str]:
     caller.member()
     if kind not in KINDS:
         raise Refused("kind_invalid", _("Choose an Expert Advisor that pushes, or TradingView."))
+    hold_names(caller.organization_id)
     if Source.objects.filter(organization_id=caller.organization_id).count() >= MAX_SOURCES:
         raise Refused("too_many_sources", _("%(limit)s sources are the limit.") % {"limit": MAX_SOURCES})
     source = Source(id=new_id(), organization_id=caller.organization_id, kind=kind)
@@ -126,13 +127,14 @@ def built_in(organization_id: UUID, kind: str) -> Source:
     It is made in the ledger's own transaction: the message that needs it is kept there, and would not see one that
     the caller has not committed.
     """
+    mine = {"organization_id": organization_id, "kind": kind}
     with ledger_of(organization_id):
-        hold(organization_id, "built-in", kind)
-        source: Source | None = Source.objects.filter(organization_id=organization_id, kind=kind).first()
+        source: Source | None = Source.objects.filter(**mine).first()
         if source is None:
-            name = BUILT_IN[kind]
-            is_taken = Source.objects.filter(organization_id=organization_id, name=name).exists()
-            source = Source(organization_id=organization_id, kind=kind, name=f"{name} ({kind})" if is_taken else name)
+            hold_names(organization_id)
+            source = Source.objects.filter(**mine).first()
+        if source is None:
+            source = Source(**mine, name=_free_variant(organization_id, BUILT_IN[kind]))
             source.levels = LevelUnit.PRICE.value
             source.save(force_insert=True)
             audit.record("source.made", source, kind=kind)
@@ -174,14 +176,27 @@ def set_up(source: Source, setup: Setup) -> None:
     source.clock_zone, source.clock_shift_s = setup.clock_zone, setup.clock_shift_s
 
 
+def hold_names(organization_id: UUID) -> None:
+    """Let nobody else make or name a source: of two at once the second sees what the first has taken."""
+    hold(organization_id, "names")
+
+
 def _free_name(source: Source, text: str) -> str:
     name = clean_name(text)
     if len(name) > 80:
         raise Refused("name_invalid", _("A name has 1 to 80 characters."))
-    hold(source.organization_id, "names")  # of two forms at once the second sees what the first has taken
+    hold_names(source.organization_id)
     if Source.objects.filter(name=name, organization_id=source.organization_id).exclude(pk=source.pk).exists():
         raise Refused("name_taken", _("There is a source called “%(name)s” already.") % {"name": name})
     return name
+
+
+def _free_variant(organization_id: UUID, name: str) -> str:
+    """Find a name that nobody has: a program's signal does not fail for want of one."""
+    taken = set(Source.objects.filter(organization_id=organization_id).values_list("name", flat=True))
+    return next(
+        one for one in (name, *(f"{name} ({number})" for number in range(2, len(taken) + 3))) if one not in taken
+    )
 
 
 def supersede(source: Source, ends_at: datetime) -> None:

@@ -394,10 +394,11 @@ def test_a_source_is_set_up_with_sense(cast: Team, setup: dict[str, Any], code: 
     assert refused.value.code == code
 
 
-def test_of_two_forms_at_once_with_one_name_the_second_is_told(cast: Team) -> None:
-    name, start = f"Source {uuid4().hex[:8]}", threading.Barrier(2)
+def two_forms(cast: Team, *names: str) -> list[str]:
+    """Make two sources at the same moment; return what became of them, sorted."""
+    start = threading.Barrier(2)
 
-    def make(_number: int) -> str:
+    def make(name: str) -> str:
         start.wait()
         try:
             sources_make(cast, {"name": name})
@@ -408,7 +409,46 @@ def test_of_two_forms_at_once_with_one_name_the_second_is_told(cast: Team) -> No
         return "made"
 
     with ThreadPoolExecutor(2) as both:
-        assert sorted(both.map(make, range(2))) == ["made", "name_taken"]
+        return sorted(both.map(make, names))
+
+
+def test_of_two_forms_at_once_with_one_name_the_second_is_told(cast: Team) -> None:
+    name = f"Source {uuid4().hex[:8]}"
+    assert two_forms(cast, name, name) == ["made", "name_taken"]
+
+
+def test_of_two_forms_at_once_for_the_last_place_the_second_is_told(cast: Team) -> None:
+    with tenant_scope(cast.house.pk), atomic():
+        count = Source.objects.filter(organization_id=cast.house.pk).count()
+    with patch("trading.services.sources.MAX_SOURCES", count + 1):
+        assert two_forms(cast, uuid4().hex, uuid4().hex) == ["made", "too_many_sources"]
+
+
+def test_a_name_that_a_form_takes_at_this_moment_is_no_fault_of_a_programs_signal() -> None:
+    cast = team()
+    with ThreadPoolExecutor(1) as one:
+        with tenant_scope(cast.house.pk, user_id=cast.alice.pk), atomic():
+            for name in ("REST API", "REST API (2)"):
+                sources.make(cast.as_alice, "ea_push", Setup(name=name))
+            needed = one.submit(lambda: sources.built_in(cast.house.pk, "rest"))
+            with databases["default"].cursor() as cursor:
+                is_waiting = False
+                while not is_waiting and not needed.done():
+                    cursor.execute("select exists (select from pg_locks where not granted)")
+                    [is_waiting] = cursor.fetchone() or [False]
+        assert needed.result().name == "REST API (3)"
+        one.submit(databases.close_all).result()
+
+
+def test_who_has_his_source_already_waits_for_nobodys_form() -> None:
+    cast = team()
+    sources.built_in(cast.house.pk, "rest")
+    with ThreadPoolExecutor(1) as one:
+        with tenant_scope(cast.house.pk, user_id=cast.alice.pk), atomic():
+            sources.make(cast.as_alice, "ea_push", Setup(name="Another"))
+            needed = one.submit(lambda: sources.built_in(cast.house.pk, "rest"))
+            assert needed.result(timeout=30).name == "REST API"
+        one.submit(databases.close_all).result()
 
 
 def sources_make(cast: Team, setup: dict[str, Any]) -> None:
