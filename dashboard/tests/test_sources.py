@@ -492,6 +492,19 @@ def test_what_is_older_than_a_month_is_not_looked_for() -> None:
     assert text_of(page_of(alice, "sources")).count("NZDUSD Being judged 0 0") == 1
 
 
+def test_a_removed_source_is_not_listed_and_what_it_sent_is_still_read() -> None:
+    cast = team()
+    alice = confirmed(cast.alice)
+    source, _secret, _page = make(alice, TV)
+    outcome = sent(source, Delivery(body=json.dumps(OWN).encode()), now=timezone.now())
+    with tenant_scope(cast.house.pk, user_id=cast.alice.pk), atomic():
+        sources.switch(cast.as_alice, source.pk, is_on=False)
+        sources.remove(cast.as_alice, source.pk)
+    assert source.name not in page_of(alice, "sources")
+    assert "MNQ1!" in page_of(alice, "source", source.pk)
+    assert "MNQ1!" in page_of(alice, "source_message", source.pk, outcome.raw_id)
+
+
 def test_times_are_in_the_readers_zone() -> None:
     cast = team()
     cast.alice.time_zone = "Asia/Tokyo"

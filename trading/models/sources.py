@@ -47,13 +47,20 @@ class Source(LedgerRow):
     path = models.CharField(max_length=400, blank=True, editable=False)
     answers = models.BooleanField(default=False, editable=False)  # write what became of its messages beside the file
     created_at = models.DateTimeField(default=timezone.now)
+    # Taken away by its owner. The row stays: what it sent is read with its name and by its clock.
+    removed_at = models.DateTimeField(null=True, editable=False)
 
     objects: ClassVar[SharedManager] = SharedManager()
 
     class Meta(LedgerRow.Meta):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             *LedgerRow.Meta.constraints,
-            models.UniqueConstraint(fields=["organization_id", "name"], name="trading_source_name"),
+            models.UniqueConstraint(
+                fields=["organization_id", "name"], name="trading_source_name", condition=models.Q(removed_at=None)
+            ),
+            models.CheckConstraint(
+                condition=models.Q(removed_at=None) | models.Q(is_enabled=False), name="trading_source_removed_is_off"
+            ),
             models.UniqueConstraint(fields=["path"], name="trading_source_path", condition=~models.Q(path="")),
             models.CheckConstraint(
                 condition=models.Q(path="", answers=False) | models.Q(kind="ea_file") & ~models.Q(path=""),
