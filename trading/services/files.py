@@ -91,8 +91,7 @@ def overview() -> Sequence[FileLine]:
 
 
 def _note(action: str, source: Source) -> None:
-    record = audit.record_platform if source.is_of_platform else audit.record
-    record(action, source, kind=KIND, path=source.path)
+    audit.record_of(source.organization_id, action, source, kind=KIND, path=source.path)
 
 
 def _path(path: str) -> str:

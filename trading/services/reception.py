@@ -139,5 +139,7 @@ def _write_down(source: Source | None, code: str, knock: Knock, now: datetime) -
         if count > TRAIL_A_MINUTE:
             return
         with audit.acting_as(who):
-            write = audit.record_platform if organization_id == PLATFORM_ID else audit.record
-            write("signal.turned_away", source or "", code=str(code), bytes=len(knock.body), of_this_minute=count)
+            audit.record_of(
+                organization_id, "signal.turned_away", source or "",
+                code=str(code), bytes=len(knock.body), of_this_minute=count,
+            )  # fmt: skip
