@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,7 @@ from accounts.tenancy import system_scope
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.db.scope import Scope, ScopeError
-from mikrobot_platform.kernel.decisions import NO_EVIDENCE, Code, Decision, Evidence, Refusal, refusal, sentence
+from mikrobot_platform.kernel.decisions import Code, Decision, Refusal, refusal
 from trading.engine.signal_facts import SignalFacts
 from trading.models import EventKind, RawSignal, RawState, Signal, SignalEvent, Source
 from trading.models.sources import ALL_SOURCES, hold_each, minute_of
@@ -56,18 +56,6 @@ def ledger_of(organization_id: UUID) -> Iterator[None]:
     scope = Scope(organization_id=organization_id, alias=scopes.ENGINE)
     with scopes.enter(scope), transaction.atomic(using=scopes.ENGINE):
         yield
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
-    """Why something happened: a code with its figures, and the sentence that follows from them."""
-
-    code: Code
-    evidence: Evidence = field(default_factory=lambda: NO_EVIDENCE)
-
-    @property
-    def sentence(self) -> str:
-        return sentence(self.code, self.evidence)
 
 
 class AlreadyRead(Exception):
@@ -140,7 +128,7 @@ def move_on(
     kind: EventKind,
     *,
     at: datetime,
-    reason: Reason | Refusal | None = None,
+    reason: Refusal | None = None,
     signal: Signal | None = None,
     is_new: bool = False,
 ) -> None:
@@ -173,7 +161,7 @@ def note(
     *,
     at: datetime,
     signal_id: UUID | None = None,
-    reason: Reason | None = None,
+    reason: Refusal | None = None,
     evidence: Mapping[str, object] | None = None,
 ) -> None:
     """Add a line to the timeline, in the transaction of what it tells."""

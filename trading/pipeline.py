@@ -24,21 +24,20 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.kernel import trace
-from mikrobot_platform.kernel.decisions import Code, Refusal, evidence, refusal
-from mikrobot_platform.kernel.strict_json import LIMITS
+from mikrobot_platform.kernel.decisions import Code, Refusal, refusal
+from mikrobot_platform.kernel.strict_json import MAX_KEPT
 from mikrobot_platform.stores import redis_client
+from trading.engine.replay import NONCE_KEEP_S
 from trading.judging import judge
-from trading.ledger import AlreadyRead, Reason, admit, ledger_of, move_on, note
+from trading.ledger import AlreadyRead, admit, ledger_of, move_on, note
 from trading.models import EventKind, RawSignal, RawState, Signal, SignalState, Source
 from trading.reading import read
-from trading.sources.ea_push import NONCE_KEEP_S
 
 log = logging.getLogger(__name__)
 
 # Headers that say how a message is to be read. One that proves who sent it is not kept.
 HEADERS = ("content-type", "idempotency-key", "user-agent", "x-mikrobot-timestamp", "x-mikrobot-nonce")
 MAX_HEADER = 200
-MAX_KEPT = LIMITS.max_bytes + 1  # one more than is read, so that it still shows that it was too large
 OF_ALL_SOURCES = 3_000  # messages a minute of one owner, 50 a second: each is a row that stays
 # The database's faults and the worker's are not the message's: it stays where it is, and the sweep takes it up.
 NOT_ITS_FAULT = (OperationalError, InterfaceError, SoftTimeLimitExceeded)
@@ -197,10 +196,10 @@ def quarantine_signal(organization_id: UUID, signal_id: UUID, problem: Exception
         return SignalState(signal.state)
 
 
-def _fault(problem: Exception | str) -> Reason:
+def _fault(problem: Exception | str) -> Refusal:
     """Name a fault of ours; what an exception says may quote a stranger or a secret, and is for the log alone."""
     name = problem if isinstance(problem, str) else type(problem).__name__
-    return Reason(code=Code.QUARANTINED, evidence=evidence(problem=name))
+    return refusal(Code.QUARANTINED, problem=name)
 
 
 def _alarm(sentence: str, problem: Exception | str, **ids: UUID) -> None:

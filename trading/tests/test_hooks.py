@@ -29,13 +29,14 @@ from accounts.tests.people import Team, team
 from mikrobot_platform.kernel.decisions import Code
 from mikrobot_platform.logs import mask
 from trading import connections, pipeline
+from trading.engine.replay import WINDOW_S
 from trading.ledger import ledger_of
 from trading.models import RawState, SignalState, Source, SourceMinute, SourceSecret
 from trading.rehearsal.messages import CLIENTS
 from trading.services import reception, sources
 from trading.services.sources import Setup
 from trading.sources import ea_push
-from trading.sources.ea_push import WINDOW_S, sign
+from trading.sources.ea_push import sign
 from trading.tests.sources import events, make_source, push, rows, swept
 
 T = TypeVar("T")

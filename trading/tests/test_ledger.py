@@ -20,6 +20,7 @@ from accounts.tenancy import ScopeError, atomic, system_scope, tenant_scope
 from accounts.tests.people import Team, team
 from mikrobot_platform.kernel.decisions import Code, Refusal
 from mikrobot_platform.kernel.signals import SignalDraft
+from mikrobot_platform.kernel.strict_json import MAX_KEPT
 from trading import pipeline, sweep
 from trading.engine import stored
 from trading.ledger import AlreadyRead
@@ -136,7 +137,7 @@ def test_a_refusal_is_stored_and_named(source: Source, body: bytes, code: Code) 
     assert outcome.sentence
     [raw], signals = rows(source)
     assert signals == []
-    assert (raw.size, bytes(raw.body)) == (len(body), body[: pipeline.MAX_KEPT])
+    assert (raw.size, bytes(raw.body)) == (len(body), body[:MAX_KEPT])
     assert kinds(source) == [EventKind.RECEIVED, EventKind.REFUSED]
 
 
