@@ -15,7 +15,7 @@ from django.db.models import Model
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.kernel.decisions import Code
-from trading.models import EventKind, RawSignal, Signal, Source, SourceSecret
+from trading.models import EventKind, RawSignal, RawState, Signal, SignalState, Source, SourceSecret
 
 Row = TypeVar("Row", bound=Model)
 
@@ -62,22 +62,35 @@ _RECEIVED = _event(
     "kept",
 )
 KEEP = f"with kept as ({_insert(RawSignal, '')}) {_RECEIVED} returning id"
+# Whoever comes when there is no room writes nothing, and neither does whoever brings a used nonce: he takes nothing of
+# what the source may send. Then the source's minute counts and its owner's, in this order whoever comes, so that nobody
+# waits for one who waits for him.
 ADMIT = f"""
-with let_in as (
-    insert into trading_sourceminute as m (organization_id, source_id, minute, accepted, refused)
-    values (%(rawsignal_organization_id)s, %(rawsignal_source_id)s, %(minute)s, 1, 0)
-    on conflict (organization_id, source_id, minute)
-    do update set accepted = m.accepted + 1 where m.accepted < %(per_minute)s returning 1
+with room as (
+    select coalesce(max(accepted) filter (where source_id = %(rawsignal_source_id)s), 0) < %(per_minute)s as of_source,
+        coalesce(max(accepted) filter (where source_id = %(everywhere)s::uuid), 0) < %(of_all)s as of_all
+    from trading_sourceminute where organization_id = %(rawsignal_organization_id)s and minute = %(minute)s
+        and source_id in (%(rawsignal_source_id)s, %(everywhere)s::uuid)
 ), fresh as (
     insert into trading_sourcenonce (organization_id, source_id, nonce, expires_at)
-    select %(rawsignal_organization_id)s, %(rawsignal_source_id)s, %(nonce)s::text, %(nonce_until)s from let_in
-    where %(nonce)s::text <> '' on conflict do nothing returning 1
+    select %(rawsignal_organization_id)s, %(rawsignal_source_id)s, %(nonce)s::text, %(nonce_until)s
+    from room where of_source and of_all and %(nonce)s::text <> '' on conflict do nothing returning 1
+), let_in as (
+    insert into trading_sourceminute as m (organization_id, source_id, minute, accepted, refused)
+    select %(rawsignal_organization_id)s, counted.id, %(minute)s, 1, 0
+    from room, (values (%(rawsignal_source_id)s), (%(everywhere)s::uuid)) as counted (id)
+    where of_source and of_all and (%(nonce)s::text = '' or exists (select from fresh))
+    on conflict (organization_id, source_id, minute) do update set accepted = m.accepted + 1
+    where m.accepted < case m.source_id when %(everywhere)s::uuid then %(of_all)s else %(per_minute)s end
+    returning source_id
 ), kept as (
-    {_insert(RawSignal, "from let_in where %(nonce)s::text = '' or exists (select from fresh)")}
+    {_insert(RawSignal, "where (select count(*) from let_in) = 2")}
 ), told as (
     {_RECEIVED}
 )
-select exists (select from let_in), exists (select from kept)
+select of_source, of_all, %(nonce)s::text = '' or exists (select from fresh),
+    exists (select from let_in where source_id = %(rawsignal_source_id)s), exists (select from kept)
+from room
 """
 # A source that signs, once for each secret that counts now; of one without, no secret.
 SIGNER = f"""
@@ -87,12 +100,21 @@ from trading_source s left join trading_sourcesecret k
     and (k.ends_at is null or k.ends_at > %(now)s)
 where s.id = %(source)s and s.kind = %(kind)s
 """
-HOLD = "select pg_advisory_xact_lock(hashtextextended(%(hold)s, 0))"
-TWIN = (
-    "select id, draft::text from trading_signal"
-    " where organization_id = %(organization)s and source_id = %(source)s and dedupe_key = %(key)s"
+# The latest signal that a message repeats: by its key, by its key within a time, by the Idempotency-Key it came with.
+_KNOWN_BY_KEY = (
+    "from trading_signal where organization_id = %(organization)s and source_id = %(source)s and dedupe_key = %(key)s"
 )
-TWIN_NEAR = " and received_at > %(after)s and received_at < %(before)s"
+_LATEST = "order by received_at desc limit 1"
+TWIN = f"select id, draft::text {_KNOWN_BY_KEY} {_LATEST}"
+TWIN_NEAR = f"select id, draft::text {_KNOWN_BY_KEY} and received_at > %(after)s and received_at < %(before)s {_LATEST}"
+TWIN_OF_REQUEST = (
+    "select id, draft from ((select s.id, s.draft::text as draft, 0 as turn from trading_rawsignal r"
+    " join trading_signal s on s.organization_id = r.organization_id and s.id = r.signal_id"
+    " where r.organization_id = %(organization)s and r.source_id = %(source)s and r.headers ? 'idempotency-key'"
+    " and r.headers ->> 'idempotency-key' = %(request)s"
+    f" and r.state in ('{RawState.READ.value}', '{RawState.DUPLICATE.value}') order by r.received_at limit 1)"
+    f" union all (select id, draft::text, 1 {_KNOWN_BY_KEY} {_LATEST})) as found order by turn limit 1"
+)
 _MOVED = (
     "update trading_rawsignal set state = %(state)s, code = %(code)s, sentence = %(sentence)s, signal_id = %(signal)s"
     " where organization_id = %(organization)s and id = %(raw)s and state = 'received' returning id"
@@ -103,6 +125,28 @@ _TOLD = (
 )
 MOVE_ON = f"with moved as ({_MOVED}) {_TOLD}"
 MOVE_ON_NEW = f"with moved as ({_MOVED}), made as ({_insert(Signal, 'from moved')}) {_TOLD}"
+
+
+def _take_up(model: type[RawSignal] | type[Signal], state: str) -> str:
+    """Count one more try of rows that stand still; leave those that somebody holds, or has tried since."""
+    table = model._meta.db_table
+    return (
+        f"with free as (select id from {table} where organization_id = %(organization)s and id = any(%(ids)s)"
+        f" and state = '{state}' and (tried_at is null or tried_at <= %(again_since)s) for update skip locked"
+        f"), taken as (update {table} as t set attempts = t.attempts + 1, tried_at = %(at)s from free"
+        " where t.organization_id = %(organization)s and t.id = free.id returning t.id, t.attempts)"
+    )
+
+
+_MOVED_ON = _event(
+    f"%(organization)s, id, null, '{EventKind.MOVED_ON.value}', '', '', '',"
+    " jsonb_build_object('attempt', attempts), %(at)s",
+    "taken",
+)
+TAKE_UP: dict[type[RawSignal] | type[Signal], str] = {
+    RawSignal: f"{_take_up(RawSignal, RawState.RECEIVED.value)}, told as ({_MOVED_ON}) select id, attempts from taken",
+    Signal: f"{_take_up(Signal, SignalState.WAITING.value)} select id, attempts from taken",
+}
 
 # What strategies took lately for a symbol. An event is written after its signal came, so one bound serves both.
 TAKEN = (

@@ -50,7 +50,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--files", type=int, default=200, help="signals through the file (default %(default)s)")
     parser.add_argument("--polls", type=int, default=6, help="of them again with a poll alone (default %(default)s)")
     parser.add_argument("--pushes", type=int, default=1_000, help="signals pushed (default %(default)s)")
-    parser.add_argument("--per-second", type=int, default=50, help="pushed in a second (default %(default)s)")
+    parser.add_argument(
+        "--per-second", type=int, default=50, help="pushed in a second, at most 50 (default %(default)s)"
+    )
 
 
 def run(options: Mapping[str, Any]) -> Measurement:

@@ -49,7 +49,7 @@ SENTENCES: Mapping[Code, str] = MappingProxyType(
         Code.SOURCE_OFF: "The source is switched off.",
         Code.NETWORK: "The source may not send from this address.",
         Code.NONCE_USED: "The nonce was used before. Send the message again under a new one.",
-        Code.TOO_MANY: "The source has sent its {per_minute} messages of this minute. Try again in {retry_after_s} s.",
+        Code.TOO_MANY: "The {sender} sent its {per_minute} messages of this minute. Try again in {retry_after_s} s.",
         Code.FILE_MISSING: "There is no file {path}.",
         Code.FILE_FOLDER_MISSING: "The folder of {path} does not exist.",
         Code.FILE_OUTSIDE: "The path {path} leads out of the folder for signal files, or through a link.",

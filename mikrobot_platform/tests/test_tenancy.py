@@ -66,7 +66,6 @@ from risk_management.models import (
 )
 from risk_management.rules.settings import Limits
 from risk_management.tests.rows import claim, decide, facts_of, observed, told_program
-from trading import pipeline
 from trading.ledger import ledger_of
 from trading.models import (
     ClockArrival,
@@ -87,10 +86,10 @@ from trading.models import (
     Strategy,
     VenueLink,
 )
-from trading.pipeline import Delivery
+from trading.pipeline import Delivery, Outcome
 from trading.services import sources
 from trading.tests import orders
-from trading.tests.sources import make_source, rest
+from trading.tests.sources import make_source, rest, sent
 
 
 def tenant_models() -> list[type[TenantRow]]:
@@ -107,9 +106,9 @@ def _delivery(cast: Team) -> OutboxDelivery:
     return row
 
 
-def _delivered(cast: Team) -> pipeline.Outcome:
+def _delivered(cast: Team) -> Outcome:
     """Let a signal come in; the ledger is written by the engine, in a transaction of its own."""
-    return pipeline.ingest(make_source(cast.house.pk), rest(), now=timezone.now())
+    return sent(make_source(cast.house.pk), rest(), now=timezone.now())
 
 
 def _counted(cast: Team) -> SourceMinute:
@@ -567,7 +566,7 @@ def parameters(cast: Team) -> dict[str, str]:
     }
 
 
-def _source_with_a_message(cast: Team) -> tuple[Source, pipeline.Outcome]:
+def _source_with_a_message(cast: Team) -> tuple[Source, Outcome]:
     """Make a source that has everything a source can have: two secrets, one of which is ending, and a message."""
     with tenant_scope(cast.house.pk, user_id=cast.alice.pk), atomic():
         source, _secret = sources.make(
@@ -575,7 +574,7 @@ def _source_with_a_message(cast: Team) -> tuple[Source, pipeline.Outcome]:
         )
         sources.exchange_secret(cast.as_alice, source.pk)
     alert = {"action": "buy", "symbol": "MNQ1!", "comment": cast.alice.email}
-    return source, pipeline.ingest(source, Delivery(body=json.dumps(alert).encode()), now=timezone.now())
+    return source, sent(source, Delivery(body=json.dumps(alert).encode()), now=timezone.now())
 
 
 def fill(route: str, values: dict[str, str]) -> str:

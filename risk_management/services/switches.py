@@ -226,8 +226,7 @@ def _lift(row: Switch, reason: str, now: datetime) -> Switch:
         raise Refused(code, _("A lockout ends by itself, or a second person lifts it; not the one who set it."))
     row.lifted_at, row.lifted_by_kind, row.lifted_by_id, row.lift_reason = now, who.kind, who.id, words
     row.save(update_fields=["lifted_at", "lifted_by_kind", "lifted_by_id", "lift_reason"])
-    record = audit.record_platform if row.is_of_platform else audit.record
-    record("switch.lifted", row, **_told(row), lifted_because=words)
+    audit.record_of(row.organization_id, "switch.lifted", row, **_told(row), lifted_because=words)
     if not row.is_of_platform:
         outbox.publish(EventName.SWITCH_LIFTED, switch=str(row.pk), level=row.level, reason=words)
     return row

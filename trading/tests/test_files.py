@@ -27,12 +27,12 @@ from accounts.models.audit import PLATFORM_ID
 from accounts.tenancy import atomic, tenant_scope
 from accounts.tests.people import Team, team
 from mikrobot_platform.kernel.decisions import Code, Refusal
+from mikrobot_platform.kernel.strict_json import MAX_KEPT
 from trading.files import answers, arrivals, disk
 from trading.files.arrivals import PAUSES_MS, look, poll
 from trading.files.sights import Sight
 from trading.ledger import ledger_of
 from trading.models import EventKind, RawState, ReadBy, Signal, SignalState, Source, SourceFile
-from trading.pipeline import MAX_KEPT
 from trading.tests.files import NAME, file_source, place, signal, state, touch, write
 from trading.tests.sources import NOW, events, kinds, make_source, rows, swept
 

@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from unittest.mock import patch
 from uuid import UUID, uuid4
 
 import pytest
 import redis
 import time_machine
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 from django.db import connections as databases
 from django.test import Client
 from django.utils import timezone
 
-from accounts.access import Refused
+from accounts.access import Caller, Refused
 from accounts.models import AuditEntry
 from accounts.models.audit import PLATFORM_ID
 from accounts.tenancy import atomic, system_scope, tenant_scope
@@ -28,13 +29,17 @@ from accounts.tests.people import Team, team
 from mikrobot_platform.kernel.decisions import Code
 from mikrobot_platform.logs import mask
 from trading import connections, pipeline
-from trading.models import RawState, Source, SourceMinute, SourceSecret
+from trading.engine.replay import WINDOW_S
+from trading.ledger import ledger_of
+from trading.models import RawState, SignalState, Source, SourceMinute, SourceSecret
 from trading.rehearsal.messages import CLIENTS
 from trading.services import reception, sources
 from trading.services.sources import Setup
 from trading.sources import ea_push
-from trading.sources.ea_push import WINDOW_S, sign
-from trading.tests.sources import events, make_source, push, rows
+from trading.sources.ea_push import sign
+from trading.tests.sources import events, make_source, push, rows, swept
+
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="module", name="cast")
@@ -359,6 +364,7 @@ def test_only_members_who_may_make_and_change_sources(cast: Team) -> None:
         for deed in (
             lambda who: sources.change(who, ea.source.pk, Setup(name="Mine")),
             lambda who: sources.switch(who, ea.source.pk, is_on=False),
+            lambda who: sources.remove(who, ea.source.pk),
             lambda who: sources.exchange_secret(who, ea.source.pk),
             lambda who: sources.end_old_secrets(who, ea.source.pk),
         ):
@@ -394,10 +400,78 @@ def test_a_source_is_set_up_with_sense(cast: Team, setup: dict[str, Any], code: 
     assert refused.value.code == code
 
 
-def test_of_two_forms_at_once_with_one_name_the_second_is_told(cast: Team) -> None:
-    name, start = f"Source {uuid4().hex[:8]}", threading.Barrier(2)
+def by_alice(cast: Team, deed: Callable[[Caller], T]) -> T:
+    with tenant_scope(cast.house.pk, user_id=cast.alice.pk), atomic():
+        return deed(cast.as_alice)
 
-    def make(_number: int) -> str:
+
+@pytest.mark.parametrize("kind", ["ea_push", "tradingview"])
+def test_a_source_that_was_removed_lets_nobody_in_and_what_it_sent_stays(kind: str) -> None:
+    cast = team()
+    sender = made(cast, kind, networks=["127.0.0.1"])
+    source = sender.source
+
+    def knock(sequence: int) -> Any:
+        return sender.send(sequence) if kind == "ea_push" else alert(sender.secret, OWN)
+
+    assert knock(1).status_code == 200
+    with pytest.raises(Refused) as refused:
+        by_alice(cast, lambda who: sources.remove(who, source.pk))
+    assert refused.value.code == "source_on"
+    by_alice(cast, lambda who: sources.switch(who, source.pk, is_on=False))
+    removed = by_alice(cast, lambda who: sources.remove(who, source.pk))
+    assert removed.removed_at
+    assert knock(2).json()["code"] == (Code.SIGNATURE_WRONG if kind == "ea_push" else Code.SOURCE_UNKNOWN)
+    with tenant_scope(cast.house.pk), atomic():
+        assert not SourceSecret.objects.filter(source=source).exists()
+        [entry] = AuditEntry.objects.filter(action="source.removed")
+        assert (entry.subject, entry.data["name"]) == (f"source:{source.pk}", source.name)
+        assert Source.objects.get(pk=source.pk).name == source.name
+    [raw], [signal] = rows(source)
+    assert (raw.state, signal.raw_id) == (RawState.READ, raw.pk)
+    swept(source, timezone.now())
+    assert rows(source)[1][0].state != SignalState.WAITING, "what it sent before is judged all the same"
+
+    again = by_alice(cast, lambda who: sources.make(who, kind, Setup(name=source.name)))[0]
+    assert again.pk != source.pk
+    for deed in (
+        lambda who: sources.remove(who, source.pk),
+        lambda who: sources.switch(who, source.pk, is_on=True),
+        lambda who: sources.change(who, source.pk, Setup(name="Another")),
+        lambda who: sources.exchange_secret(who, source.pk),
+    ):
+        with pytest.raises(Refused) as refused:
+            by_alice(cast, deed)
+        assert refused.value.code == "source_unknown"
+    with pytest.raises(IntegrityError, match="removed_is_off"), ledger_of(cast.house.pk):
+        Source.objects.filter(pk=source.pk).update(is_enabled=True)
+
+
+def test_a_removed_source_takes_nobodys_place() -> None:
+    cast = team()
+    source = made(cast).source
+    with patch("trading.services.sources.MAX_SOURCES", 1):
+        with pytest.raises(Refused):
+            made(cast)
+        by_alice(cast, lambda who: sources.switch(who, source.pk, is_on=False))
+        by_alice(cast, lambda who: sources.remove(who, source.pk))
+        assert made(cast).source.pk != source.pk
+
+
+def test_what_is_made_by_whoever_needs_it_cannot_be_removed() -> None:
+    cast = team()
+    source = sources.built_in(cast.house.pk, "rest")
+    by_alice(cast, lambda who: sources.switch(who, source.pk, is_on=False))
+    with pytest.raises(Refused) as refused:
+        by_alice(cast, lambda who: sources.remove(who, source.pk))
+    assert refused.value.code == "source_built_in"
+
+
+def two_forms(cast: Team, *names: str) -> list[str]:
+    """Make two sources at the same moment; return what became of them, sorted."""
+    start = threading.Barrier(2)
+
+    def make(name: str) -> str:
         start.wait()
         try:
             sources_make(cast, {"name": name})
@@ -408,7 +482,46 @@ def test_of_two_forms_at_once_with_one_name_the_second_is_told(cast: Team) -> No
         return "made"
 
     with ThreadPoolExecutor(2) as both:
-        assert sorted(both.map(make, range(2))) == ["made", "name_taken"]
+        return sorted(both.map(make, names))
+
+
+def test_of_two_forms_at_once_with_one_name_the_second_is_told(cast: Team) -> None:
+    name = f"Source {uuid4().hex[:8]}"
+    assert two_forms(cast, name, name) == ["made", "name_taken"]
+
+
+def test_of_two_forms_at_once_for_the_last_place_the_second_is_told(cast: Team) -> None:
+    with tenant_scope(cast.house.pk), atomic():
+        count = Source.objects.filter(organization_id=cast.house.pk).count()
+    with patch("trading.services.sources.MAX_SOURCES", count + 1):
+        assert two_forms(cast, uuid4().hex, uuid4().hex) == ["made", "too_many_sources"]
+
+
+def test_a_name_that_a_form_takes_at_this_moment_is_no_fault_of_a_programs_signal() -> None:
+    cast = team()
+    with ThreadPoolExecutor(1) as one:
+        with tenant_scope(cast.house.pk, user_id=cast.alice.pk), atomic():
+            for name in ("REST API", "REST API (2)"):
+                sources.make(cast.as_alice, "ea_push", Setup(name=name))
+            needed = one.submit(lambda: sources.built_in(cast.house.pk, "rest"))
+            with databases["default"].cursor() as cursor:
+                is_waiting = False
+                while not is_waiting and not needed.done():
+                    cursor.execute("select exists (select from pg_locks where not granted)")
+                    [is_waiting] = cursor.fetchone() or [False]
+        assert needed.result().name == "REST API (3)"
+        one.submit(databases.close_all).result()
+
+
+def test_who_has_his_source_already_waits_for_nobodys_form() -> None:
+    cast = team()
+    sources.built_in(cast.house.pk, "rest")
+    with ThreadPoolExecutor(1) as one:
+        with tenant_scope(cast.house.pk, user_id=cast.alice.pk), atomic():
+            sources.make(cast.as_alice, "ea_push", Setup(name="Another"))
+            needed = one.submit(lambda: sources.built_in(cast.house.pk, "rest"))
+            assert needed.result(timeout=30).name == "REST API"
+        one.submit(databases.close_all).result()
 
 
 def sources_make(cast: Team, setup: dict[str, Any]) -> None:
