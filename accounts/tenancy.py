@@ -31,6 +31,7 @@ SYSTEM_SCOPES: dict[str, str] = {
     "signals.sweep": "find messages and signals that stand still, then move each on in its own ledger",
     "gate.decide": "read the facts of a shard of accounts, decide, write their receipts",
     "gate.days": "find accounts whose day turned unseen, then close it in each organization",
+    "gate.programs": "find prop accounts whose owner does not know yet what changed, then tell it in each organization",
     "doctor": "look, change nothing",
     "staff": "staff pages, with a stated reason",
 }

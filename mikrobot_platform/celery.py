@@ -52,6 +52,7 @@ TIMETABLE: dict[str, float] = {
     "trading.forget_signals": 60.0,
     "accounts.sweep_organizations": 60.0,
     "risk_management.turn_days": 60.0,
+    "risk_management.tell_programs": 3600.0,  # tells once what is new; a restarted beat forgets a longer time
     "accounts.verify_audit": 3600.0,  # does its work once a day; a restarted beat forgets when it last asked
     "accounts.forget": 3600.0,
 }

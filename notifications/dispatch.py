@@ -6,7 +6,10 @@ rarely arrive twice and is never lost.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -15,7 +18,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from accounts.models import DataExport, Invitation, Membership, Organization, Role, User
+from accounts.models import DataExport, Invitation, Membership, Organization, Role, TradingAccount, User
 from accounts.services import members
 from mikrobot_platform.kernel.events import Event
 
@@ -107,3 +110,46 @@ def api_key_revoked(event: Event) -> None:
     owner = _owner()
     if owner is not None:
         send("api_key_revoked", owner, organization=_organization(event), key=event.data)
+
+
+def limit_reached(event: Event) -> None:
+    """Warn the owner of a level; of several that were passed in one step, of the highest alone."""
+    owner, told = _owner(), event.data
+    account = TradingAccount.objects.filter(pk=UUID(str(told["account"]))).first()
+    if owner is None or account is None or told["percent"] != told["highest"]:
+        return
+    figures = {name: f"{Decimal(str(told[name])):,f}" for name in ("room", "allowance", "value", "floor")}
+    resets_at, resets_in_s = told["resets_at"], cast("int | None", told["resets_in_s"])
+    send(
+        "limit_reached",
+        owner,
+        organization=_organization(event),
+        account=account,
+        limit={**told, **figures},
+        is_used_up=told["percent"] == 100,
+        resets_at=None if resets_at is None else datetime.fromisoformat(str(resets_at)),
+        resets_in=None if resets_in_s is None else f"{resets_in_s // 3600} h {resets_in_s % 3600 // 60} min",
+    )
+
+
+def program_changed(event: Event) -> None:
+    """Tell the owner which rules of a firm are others now, for which accounts."""
+    owner = _owner()
+    if owner is not None:
+        told = [_with_names(one) for one in cast("list[Mapping[str, Any]]", event.data["programs"])]
+        send("program_changed", owner, organization=_organization(event), programs=told)
+
+
+def program_unsure(event: Event) -> None:
+    """Tell the owner what is not sure about the rules of a firm, for which accounts."""
+    owner = _owner()
+    if owner is not None:
+        told = [_with_names(one) for one in cast("list[Mapping[str, Any]]", event.data["doubts"])]
+        send("program_unsure", owner, organization=_organization(event), doubts=told)
+
+
+def _with_names(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Call the accounts by their names."""
+    ids: Iterable[str] = told["accounts"]
+    names = TradingAccount.objects.filter(pk__in=[UUID(one) for one in ids]).order_by("name")
+    return {**told, "names": list(names.values_list("name", flat=True))}

@@ -1,4 +1,4 @@
-"""Switches for staff: what is off on the platform and at customers, and who has switched it off."""
+"""For staff: what is off and who has switched it off, receipts, and which programs are not sure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.admin.base import Deed, RecordAdmin, Value, flag, moment, when, yes
-from risk_management.models import Receipt, Switch
+from risk_management.models import AccountProgram, Receipt, Switch
 from risk_management.services import switches
 
 
@@ -92,4 +92,46 @@ class ReceiptAdmin(RecordAdmin):
             *((name, f"{word} {numbers}" if numbers else word) for name, word, numbers in said["rules"]),
             (_("Versions"), ", ".join(f"{name}: {version}" for name, version in sorted(row.versions.items()))),
             (_("Hash"), row.hash),
+        ]
+
+
+class DoubtFilter(admin.SimpleListFilter):
+    """Only accounts whose program is not sure, or only the others."""
+
+    title = gettext_lazy("doubt")
+    parameter_name = "doubt"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", gettext_lazy("not sure")), ("no", gettext_lazy("sure"))]
+
+    def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "yes":
+                return queryset.exclude(doubt="")
+            case "no":
+                return queryset.filter(doubt="")
+            case _:
+                return queryset
+
+
+@admin.register(AccountProgram)
+class AccountProgramAdmin(RecordAdmin):
+    """By which firm's rules prop accounts live, and what their owners were told is not sure."""
+
+    plural = gettext_lazy("programs told")
+    is_of_organization = False
+    list_display = ("account_id", "program", "doubt_sentence", when("told_at", gettext_lazy("told")))
+    list_filter = (DoubtFilter,)
+    ordering = ("-pk",)
+
+    def heading(self, row: AccountProgram) -> str:
+        return row.program or _("no program that is known")
+
+    def facts(self, row: AccountProgram) -> list[tuple[str, Value]]:
+        return [
+            (_("Account"), str(row.account_id)),
+            (_("Organization"), str(row.organization_id)),
+            (_("Program"), row.program or "—"),
+            (_("Not sure"), row.doubt_sentence or "—"),
+            (_("Told"), moment(row.told_at)),
         ]

@@ -1,7 +1,8 @@
 """Half of Kelly's fraction, from settled trades: how much to stake when wins and losses are known from enough of them.
 
 f* = p - (1 - p) / b, with p the share of wins and b the average win divided by the average loss. Half of it is
-staked, because p and b are estimates. Results count in R (result / risk taken), so that a large trade is one trade.
+staked, because p and b are estimates. Results are all in one unit: in R (result / risk taken), where a large trade is
+one trade, or in account money, where nobody knows what was risked.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from mikrobot_platform.kernel.money import EXACT, Ratio, Rounding
 
 MIN_TRADES = 30  # below that, p is off by more than 0.09 one time in three
 LARGEST_FRACTION = Decimal("0.25")  # of the equity; the limits of the customer and of the platform are far below it
-_UNIT = Decimal("0.000001")
+_UNIT, _TENTH = Decimal("0.000001"), Decimal("0.1")
 _HALF = Ratio(Decimal(1), Decimal(2))
 
 
@@ -25,7 +26,7 @@ class TradeStats:
 
     wins: int
     losses: int
-    won: Decimal  # the sum of all wins, in R
+    won: Decimal  # the sum of all wins
     lost: Decimal  # the sum of all losses, above zero
 
     def __post_init__(self) -> None:
@@ -38,6 +39,15 @@ class TradeStats:
     def n(self) -> int:
         """Count the trades that were won or lost."""
         return self.wins + self.losses
+
+    @property
+    def win_percent(self) -> Decimal | None:
+        """Return the share of trades that were won, rounded down; None where they are too few to say."""
+        return (
+            None
+            if self.n < MIN_TRADES
+            else Ratio(Decimal(100 * self.wins), Decimal(self.n)).rounded(_TENTH, Rounding.DOWN)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +62,7 @@ class Kelly:
 
 
 def trade_stats(results: Iterable[Decimal]) -> TradeStats:
-    """Sum up settled results, in R."""
+    """Sum up settled results, all in one unit."""
     wins = losses = 0
     won = lost = Decimal(0)
     for result in results:
@@ -85,5 +95,5 @@ def half_kelly(stats: TradeStats, *, cap: Decimal = LARGEST_FRACTION) -> Kelly |
 
 
 def _skipped(code: Code, stats: TradeStats, **more: object) -> Decision:
-    figures = evidence(n=stats.n, wins=stats.wins, losses=stats.losses, won_r=stats.won, lost_r=stats.lost, **more)
+    figures = evidence(n=stats.n, wins=stats.wins, losses=stats.losses, won=stats.won, lost=stats.lost, **more)
     return Decision(verdict=Verdict.SKIPPED, code=code, evidence=figures)

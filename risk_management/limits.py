@@ -174,7 +174,8 @@ _WORDS: Mapping[str, str] = MappingProxyType(
     {"buffer": "amount above every floor", "cooldown_s": "pause in a symbol", "loss_pause_s": "pause after a loss",
      "trail": "trailing drawdown", "flat_by": "time by which everything is closed",
      "news_before_min": "minutes before news", "news_after_min": "minutes after news",
-     "allows_opposite": "opposite positions", "keeps_best_day": "share of the best day"}
+     "allows_opposite": "opposite positions", "keeps_best_day": "share of the best day",
+     "max_loss": "maximum loss"}
 )  # fmt: skip
 
 

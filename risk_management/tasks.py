@@ -14,3 +14,11 @@ def turn_days() -> int:
     from risk_management.services import states
 
     return states.turn_days(now=timezone.now())
+
+
+@shared_task(name="risk_management.tell_programs", base=HouseTask)
+def tell_programs() -> int:
+    """Tell owners which rules of their firms changed, and which are not sure."""
+    from risk_management.services import program_news
+
+    return program_news.tell(now=timezone.now())

@@ -39,7 +39,7 @@ from accounts.tenancy import atomic, system_scope, tenant_scope
 from accounts.tests.people import Team, accept_documents, client_for, make_account, make_user, team
 from mikrobot_platform.kernel.events import EventName
 from risk_management.models import Receipt, Switch
-from risk_management.tests.rows import decide, facts_of
+from risk_management.tests.rows import decide, facts_of, told_program
 from trading.models import RawSignal
 from trading.pipeline import ingest
 from trading.tests.sources import make_source, rest
@@ -136,6 +136,7 @@ def full() -> Full:
     (receipt_id,) = decide([facts_of(cast.house.pk, account.pk)]).values()
     with tenant_scope(cast.house.pk), atomic():
         receipt = Receipt.objects.get(pk=receipt_id)
+    program = told_program(cast)
     digest = bytes(key.digest)
     secrets = {
         "very secret",
@@ -176,5 +177,6 @@ def full() -> Full:
             message,
             switch,
             receipt,
+            program,
         ],
     )

@@ -310,7 +310,7 @@ def test_the_site_shows_only_what_was_written_for_it() -> None:
             "TradingAccount",
             "User",
         )
-    } | {"risk_management.Receipt", "risk_management.Switch", "trading.RawSignal"}
+    } | {"risk_management.AccountProgram", "risk_management.Receipt", "risk_management.Switch", "trading.RawSignal"}
 
 
 def test_no_secret_is_rendered_and_no_page_breaks_the_policy() -> None:

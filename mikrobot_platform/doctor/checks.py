@@ -23,6 +23,7 @@ CHECKS = (
     Check("watcher", work.watcher, (*_DATABASE, "redis")),
     Check("outbox", work.outbox, _DATABASE),
     Check("stuck_work", work.stuck, _DATABASE),
+    Check("programs", work.programs, _DATABASE),
     Check("audit", machine.audit, _DATABASE),
     Check("keys", machine.keys, _DATABASE),
     Check("disk", machine.disk, ("environment",)),

@@ -14,6 +14,7 @@ from accounts.models import DataExport, Organization
 from accounts.tenancy import system_scope
 from mikrobot_platform import heartbeats, stores
 from mikrobot_platform.doctor import Finding, fail, ok, told, warn
+from risk_management.services import program_news
 from trading.services import files
 
 EXPORT_PATIENCE = timedelta(minutes=10)
@@ -102,6 +103,23 @@ def outbox() -> Finding:
         return fail(sentence, "Look whether a worker serves the queue default, and into its log.")
     if found.failing:
         return warn(f"{sentence}; {found.failing} organizations wait after a failure", "Look into the workers' log.")
+    return ok(sentence)
+
+
+def programs() -> Finding:
+    """Look whether somebody has verified the prop firms' rules lately, and whether every account's are known."""
+    with system_scope("doctor"):
+        found = program_news.overview(now=timezone.now())
+    sentence = f"{found.editions} programs in force, {len(found.stale)} not verified for 30 days"
+    if found.accounts:
+        sentence += f"; {found.unknown} of {found.accounts} prop accounts are under none that is known"
+    if found.stale:
+        return warn(
+            f"{sentence}; the oldest: {found.stale[0]}",
+            "Read the firm's page; a changed rule makes a new file in compliance/programs, else set `verified`.",
+        )
+    if found.unknown:
+        return warn(sentence, "Staff pages, Programs told: which accounts, and why. They get advice only.")
     return ok(sentence)
 
 

@@ -161,6 +161,10 @@ class Code(StrEnum):
     GATE_REQUESTS = "gate.requests"
     GATE_ORDERS_AT_ONCE = "gate.orders_at_once"
     GATE_POSITIONS_PER_DAY = "gate.positions_per_day"
+    # A signal shown on an account before anything is decided
+    PREVIEW_SIZED = "gate.preview"
+    PREVIEW_ADVICE = "gate.preview_advice"
+    PREVIEW_NOTHING = "gate.preview_nothing"
 
 
 # Refused as signals, but nothing is wrong: the sender is alive and says so.

@@ -30,6 +30,8 @@ class EventName(StrEnum):
     SWITCH_LIFTED = "switch.lifted"
     LIMITS_CHANGED = "limits.changed"
     LIMIT_REACHED = "limit.reached"
+    PROGRAM_CHANGED = "program.changed"
+    PROGRAM_UNSURE = "program.unsure"
     DRILL = "drill.tick"
 
 

@@ -43,7 +43,9 @@ SUBSCRIBERS: Mapping[EventName, tuple[str, ...]] = {
     EventName.SWITCH_OFF: (),
     EventName.SWITCH_LIFTED: (),
     EventName.LIMITS_CHANGED: (),
-    EventName.LIMIT_REACHED: (),
+    EventName.LIMIT_REACHED: ("notifications.dispatch:limit_reached",),
+    EventName.PROGRAM_CHANGED: ("notifications.dispatch:program_changed",),
+    EventName.PROGRAM_UNSURE: ("notifications.dispatch:program_unsure",),
     EventName.DRILL: ("accounts.outbox_drill:effect",),
 }
 

@@ -162,5 +162,11 @@ SENTENCES: Mapping[Code, str] = MappingProxyType(
         " are kept for exits.",
         Code.GATE_ORDERS_AT_ONCE: "Not traded: {open} orders and positions are there; the firm allows {limit} at once.",
         Code.GATE_POSITIONS_PER_DAY: "Not traded: {made} positions were opened on this day; the firm allows {limit}.",
+        # Shown before anything is decided
+        Code.PREVIEW_SIZED: "This signal on your account = {quantity} {unit}, risk {risk} {currency} ({percent} %),"
+        " bound by {bound}; room left today: {left}.",
+        Code.PREVIEW_ADVICE: "This signal on your account = {quantity} {unit}, risk {risk} {currency} ({percent} %),"
+        " bound by {bound}, as advice: your firm lets no order be sent; room left today: {left}.",
+        Code.PREVIEW_NOTHING: "This signal on your account: {reason} Room left today: {left}.",
     }
 )

@@ -65,7 +65,7 @@ from risk_management.models import (
     Switch,
 )
 from risk_management.rules.settings import Limits
-from risk_management.tests.rows import claim, decide, facts_of, observed
+from risk_management.tests.rows import claim, decide, facts_of, observed, told_program
 from trading import pipeline
 from trading.ledger import ledger_of
 from trading.models import (
@@ -168,6 +168,7 @@ MAKERS: dict[str, Callable[[Team], Any]] = {
     ),
     "risk_management.AccountState": lambda cast: AccountState.objects.get(account_id=observed(cast)),
     "risk_management.AccountEvent": lambda cast: AccountEvent.objects.get(account_id=observed(cast)),
+    "risk_management.AccountProgram": told_program,
     "risk_management.Switch": lambda cast: Switch.objects.create(
         level="organization", reason="a test", set_at=timezone.now(), set_by_kind="system"
     ),

@@ -1,4 +1,4 @@
-"""Receipts for programs: a list, one of them with all its rules, and the whole chain to verify elsewhere."""
+"""Receipts for programs: a list, one with all its rules, the whole chain, and the script that verifies it elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -85,6 +85,19 @@ class ChainView(APIView):
             _lines(caller_of(request).organization_id),
             content_type="application/jsonl",
             headers={"Content-Disposition": 'attachment; filename="receipts.jsonl"', "Cache-Control": "no-store"},
+        )
+
+
+class VerifierView(APIView):
+    """GET the script that verifies the chain: short, so that it is read before it is run."""
+
+    reads = Permission.VIEW
+
+    def get(self, request: Request) -> HttpResponse:
+        return HttpResponse(
+            receipts.verifier(),
+            content_type="text/x-python; charset=us-ascii",
+            headers={"Content-Disposition": 'attachment; filename="verify_receipts.py"'},
         )
 
 

@@ -6,12 +6,12 @@ number was passed is a repetition. Whoever feeds events tells money that was mov
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from risk_management.compliance.program import Program, Severity
+from risk_management.compliance.program import Program, Severity, Trail
 
 ZERO = Decimal(0)
 
@@ -177,6 +177,27 @@ def joined(
     return _begin(
         program, at=at, balance=None, day_start=day_start, high=high, payouts=payouts, is_locked=is_locked
     )  # fmt: skip
+
+
+def carried(state: AccountState, before: Program, after: Program, *, at: datetime) -> AccountState:
+    """Go on under other rules. What other clocks told, or another kind of floor followed, is not known any more."""
+    if (before.day, before.close, before.initial) != (after.day, after.close, after.initial):
+        state = replace(
+            joined(after, at=at, payouts=state.payouts, is_locked=state.is_locked, high=_known_high(state)),
+            balance=state.balance, equity=state.equity, number=state.number, results=state.results,
+            traded=state.traded, breaches=state.breaches,
+        )  # fmt: skip
+    if _trail(before) is not _trail(after):
+        state = replace(state, is_high_known=False)
+    return state
+
+
+def _known_high(state: AccountState) -> Decimal | None:
+    return state.high if state.is_high_known and not state.unknown_closes else None
+
+
+def _trail(program: Program) -> Trail | None:
+    return None if program.max_loss is None else program.max_loss.trail
 
 
 def _begin(

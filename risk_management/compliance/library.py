@@ -1,12 +1,12 @@
-"""All programs that are known, picked by firm, program, phase, size, variant and date; how two versions differ.
+"""All programs that are known, picked by firm, program, phase, size, variant and date.
 
 Programs come in as texts. `bundled` is the one place that reads our own files, and only when it is called.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from importlib import resources
@@ -15,7 +15,7 @@ from itertools import combinations
 from mikrobot_platform.kernel.decisions import Code
 from risk_management.compliance.notices import Notice, notice, stale
 from risk_management.compliance.parser import STANDARD, parse
-from risk_management.compliance.program import Edition, Phase, Program, Stand
+from risk_management.compliance.program import Edition, Phase, Program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,16 +88,6 @@ def bundled() -> Mapping[str, bytes]:
     return {file.name: file.read_bytes() for file in files if file.name.endswith(".json")}
 
 
-def differences(old: Program, new: Program) -> tuple[str, ...]:
-    """Say in words what changed from one version of a program to the next; where and when it was read is no change."""
-    before, after = dict(_said(old)), dict(_said(new))
-    return tuple(
-        f"{name}: {before.get(name, 'not set')} became {after.get(name, 'not set')}"
-        for name in dict.fromkeys((*before, *after))
-        if before.get(name) != after.get(name)
-    )
-
-
 def _same(one: str, other: str) -> bool:
     return one.casefold() == other.strip().casefold()
 
@@ -132,36 +122,3 @@ def _not_valid(edition: Edition, choice: Choice, on: date) -> Notice:
 def _overlap(one: Edition, other: Edition) -> bool:
     later = max(one.valid_from, other.valid_from)
     return one.holds_on(later) and other.holds_on(later)
-
-
-def _said(program: Program) -> Iterator[tuple[str, str]]:
-    """Give every rule as a name and its value, in words."""
-    for field in fields(program):
-        if field.name not in ("edition", "confidence"):
-            yield from _words(field.name.replace("_", " "), getattr(program, field.name))
-
-
-def _words(name: str, value: object) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Stand):
-        yield name, f"{value.permission} ({value.sentence})"
-    elif is_dataclass(value):
-        for field in fields(value):
-            yield from _words(f"{name}, {field.name.replace('_', ' ')}", getattr(value, field.name))
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _words(f"{name}, {str(key).replace('_', ' ')}", inner)
-    elif isinstance(value, tuple):
-        for place, inner in enumerate(value, start=1):
-            yield from _words(f"{name} {place}", inner)
-    elif value is not None:
-        yield name, _word(value)
-
-
-def _word(value: object) -> str:
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case Decimal():
-            return f"{value.normalize():,f}"
-        case _:
-            return str(value).replace("_", " ")

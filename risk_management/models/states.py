@@ -45,11 +45,18 @@ class AccountEvent(TenantRow):
                 name="risk_management_event_ledger",
                 condition=models.Q(number__isnull=False),
             ),
+            # The last results of many accounts at once, without a look at the table (services/stats.py)
+            models.Index(
+                fields=["organization_id", "account_id", "-at", "-number"],
+                name="risk_management_event_result",
+                condition=models.Q(kind="Settled"),
+                include=["profit"],
+            ),
         ]
 
 
 class AccountState(TenantModel):
-    """Where an account stands. It is a fold of its events: `start` and they give `state` again."""
+    """Where an account stands. It is a fold of its events: `start` and those after it give `state` again."""
 
     account = models.ForeignKey(
         TradingAccount, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+"
@@ -57,6 +64,7 @@ class AccountState(TenantModel):
     account_id: UUID
     program = models.CharField(max_length=200, blank=True)  # services.programs.key_of; empty: of no firm, or unknown
     start = models.TextField(blank=True)  # canonical JSON of compliance.account.AccountState, where there is a program
+    started_after = models.BigIntegerField(default=0)  # the id of the last event that `start` has in it
     state = models.TextField(blank=True)
     warned = models.TextField(default="[]")  # canonical JSON of own_rooms.Warned
     # The last snapshot, and the highest since the account came here: equity, and balance at the end of an owner's day.

@@ -23,11 +23,12 @@ from mikrobot_platform.kernel import plain
 from mikrobot_platform.kernel.money import Currency
 from risk_management.compliance.account import AccountState as FirmState
 from risk_management.compliance.program import Axis, Program
+from risk_management.kelly import TradeStats
 from risk_management.models import AccountState
 from risk_management.own_rooms import Periods, periods
 from risk_management.rules.facts import AccountFacts, Entitlement, Firm, Missing, Snapshot, Switch
 from risk_management.rules.settings import Limits
-from risk_management.services import limits, programs, quota, switches
+from risk_management.services import limits, programs, quota, stats, switches
 from risk_management.services.switches import Switches
 
 # A pause after a loss or an entry lasts a week at most (limits.py); what came before decides nothing.
@@ -77,8 +78,12 @@ def load(
     now: datetime,
     strategy_id: UUID | None = None,
     uses: frozenset[Axis] = SOMEBODY_ELSES,
+    with_stats: Collection[UUID] | None = None,
 ) -> Loaded:
-    """Read the facts of these accounts, in the order of organization and account. The caller stands in a scope."""
+    """Read the facts of these accounts, in the order of organization and account. The caller stands in a scope.
+
+    `with_stats` are those whose setting asks how their trades went; None: it is not known which, so all.
+    """
     rows = list(TradingAccount.objects.filter(pk__in=accounts).defer("credentials").order_by("organization_id", "pk"))
     ids, owners = [row.pk for row in rows], sorted({row.organization_id for row in rows})
     houses = _houses(owners, now)
@@ -86,6 +91,7 @@ def load(
     own = limits.load(ids, now=now)
     states = {state.account_id: state for state in AccountState.objects.filter(account_id__in=ids)}
     ledgers = _ledgers([row for row in rows if row.organization_id in houses], houses, symbol, now)
+    records = stats.load([row for row in rows if with_stats is None or row.pk in with_stats], now=now)
     found: dict[str, Program] = {}
     facts = []
     for row in rows:
@@ -100,6 +106,7 @@ def load(
                 own=own.get(row.pk),
                 state=states.get(row.pk),
                 ledger=ledgers.get(row.pk),
+                record=records.get(row.pk),
                 firm=_firm(row, program, states.get(row.pk), uses),
             )
         )
@@ -137,6 +144,7 @@ def _facts(
     own: Limits | None,
     state: AccountState | None,
     ledger: _Ledger | None,
+    record: TradeStats | None,
     firm: Firm | None,
 ) -> AccountFacts:
     told = None if state is None else ledger  # nobody watches an account without a state
@@ -167,7 +175,7 @@ def _facts(
         loss_streak=told.loss_streak if told else Missing("the account's losses in a row"),
         last_loss_at=told.last_loss_at if told else Missing("the account's last loss"),
         last_entry_at=told.last_entry_at if told else Missing("the last entry in this symbol"),
-        stats=Missing("the account's record of trades"),
+        stats=Missing("the account's record of trades") if state is None and record is not None else record,
         requests_today=Missing("how many requests were sent today"),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -12,6 +13,7 @@ from accounts.models import TradingAccount
 from accounts.models.trading_accounts import Phase as AccountPhase
 from risk_management.compliance.clock import ResetClock
 from risk_management.compliance.library import Choice, Found, Library, bundled, load
+from risk_management.compliance.parser import STANDARD
 from risk_management.compliance.program import Phase, Program
 
 _PHASES: Mapping[str, Phase] = MappingProxyType(
@@ -37,8 +39,24 @@ def find(account: TradingAccount, *, on: date) -> Found | None:
 
 
 @lru_cache(maxsize=4096)
-def _find(firm: str, program: str, phase: Phase, size: str, on: date) -> Found:
-    return library().find(Choice(firm=firm, program=program, phase=phase, size=Decimal(size)), on=on)
+def _find(firm: str, text: str, phase: Phase, size: str, on: date) -> Found:
+    program, variant = _named(firm, text)
+    return library().find(Choice(firm=firm, program=program, phase=phase, size=Decimal(size), variant=variant), on=on)
+
+
+def _named(firm: str, text: str) -> tuple[str, str]:
+    """Read what a customer calls a program: its name, or name and variant, as in "4.0 Evaluation EOD Rithmic"."""
+    said = _bare(text)
+    for one in library().programs:
+        name, whole = _bare(one.edition.program), _bare(f"{one.edition.program} {one.variant}")
+        if _bare(one.edition.firm) == _bare(firm) and said == whole != name:
+            return one.edition.program, one.variant
+    return text, STANDARD
+
+
+def _bare(text: str) -> str:
+    """Leave out what people write in different ways."""
+    return " ".join(re.findall(r"[a-z0-9.]+", text.casefold()))
 
 
 def program_of(account: TradingAccount, *, on: date) -> Program | None:

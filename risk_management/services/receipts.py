@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any, cast
 from uuid import UUID
 
@@ -125,3 +126,8 @@ def chain() -> Iterator[str]:
         if len(found) < ROWS:
             return
         last = found[-1][0]
+
+
+def verifier() -> bytes:
+    """Return the script with which whoever holds a chain verifies it."""
+    return (resources.files("risk_management.rules") / "verify_receipts.py").read_bytes()

@@ -18,19 +18,18 @@ from uuid import UUID
 from django.db import connections, transaction
 from django.db.models import Sum
 
-from accounts import outbox
 from accounts.models import Membership, Role, TradingAccount
 from accounts.tenancy import system_scope, tenant_scope
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.kernel import plain
-from mikrobot_platform.kernel.events import EventName
 from risk_management import own_rooms as own
 from risk_management.compliance import account as compliance
 from risk_management.compliance.floors import advance, rebuild
 from risk_management.compliance.program import Program
 from risk_management.compliance.room import Room, crossings, headroom
+from risk_management.kelly import TradeStats
 from risk_management.models import AccountEvent, AccountState
-from risk_management.services import limits, programs
+from risk_management.services import limits, programs, stats, warnings
 
 SCOPE = "gate.days"
 _EVENT = plain.codec(compliance.Event)
@@ -83,14 +82,38 @@ def observe(account_id: UUID, event: compliance.Event, *, seen: Seen | None = No
     before = _state_of(row)
     after = before if before is None or program is None else advance(before, event, program)
     if after is not None:
-        row.state, row.is_day_open = plain.text(after), after.day_start is None or bool(after.unknown_closes)
+        row.state, row.is_day_open = plain.text(after), _has_open_day(after)
     if isinstance(event, compliance.Snapshot):
         _look(row, event, seen)
     row.save()
-    if before is not None and after is not None:
-        for crossing in crossings(before, after):
-            _warn(account_id, crossing.limit.value, crossing.percent, whose="firm")
+    if before is not None and after is not None and program is not None:
+        warnings.of_firm(account_id, crossings(before, after), after, program, at=event.at)
     return True
+
+
+def move_on(account_id: UUID, program: Program, *, at: datetime) -> bool:
+    """Let an account's state go on under the rules that hold from now on; False when it does already, or has none.
+
+    It begins anew from where it stands: what came before stays stored, and is not folded by rules of a later day.
+    """
+    row: AccountState | None = AccountState.objects.select_for_update().filter(account_id=account_id).first()
+    if row is None or row.program == programs.key_of(program):
+        return False
+    before, state = programs.by_key(row.program), _state_of(row)
+    if before is None or state is None:
+        after = compliance.joined(program, at=at)
+    else:
+        after = compliance.carried(state, before, program, at=at)
+    row.program, row.start = programs.key_of(program), plain.text(after)
+    row.state, row.is_day_open = row.start, _has_open_day(after)
+    last = AccountEvent.objects.filter(account_id=account_id).order_by("-pk").values_list("pk", flat=True).first()
+    row.started_after = last or 0
+    row.save()
+    return True
+
+
+def _has_open_day(state: compliance.AccountState) -> bool:
+    return state.day_start is None or bool(state.unknown_closes)
 
 
 def _store(row: AccountState, event: compliance.Event, symbol: str) -> bool:
@@ -118,10 +141,10 @@ def _look(row: AccountState, event: compliance.Snapshot, seen: Seen | None) -> N
     _close_days(row, event)
     row.seen_at, row.balance, row.equity = event.at, event.balance, event.equity
     row.floating, row.margin_used = (None, None) if seen is None else (seen.floating, seen.margin_used)
-    news, known = own.warnings(_WARNED.read(json.loads(row.warned)), _own_rooms(row, event.at))
+    rooms = _own_rooms(row, event.at)
+    news, known = own.warnings(_WARNED.read(json.loads(row.warned)), rooms)
     row.warned = _WARNED.write(known)
-    for one in news:
-        _warn(row.account_id, one.limit, one.percent, whose="own")
+    warnings.of_own(row.account_id, news, rooms, at=event.at)
 
 
 def _close_days(row: AccountState, event: compliance.Snapshot) -> None:
@@ -142,10 +165,6 @@ def _owner_zone() -> str:
     return zone
 
 
-def _warn(account_id: UUID, limit: str, percent: int, *, whose: str) -> None:
-    outbox.publish(EventName.LIMIT_REACHED, account=str(account_id), limit=limit, percent=percent, whose=whose)
-
-
 def _state_of(row: AccountState) -> compliance.AccountState | None:
     return plain.read(compliance.AccountState, row.state) if row.state else None
 
@@ -154,16 +173,17 @@ def _state_of(row: AccountState) -> compliance.AccountState | None:
 
 
 def rebuilt(account_id: UUID) -> compliance.AccountState | None:
-    """Fold an account's whole history once more; the answer equals what is stored."""
+    """Fold an account's history under its present rules once more; the answer equals what is stored."""
     row = AccountState.objects.get(account_id=account_id)
     program = programs.by_key(row.program)
     if program is None or not row.start:
         return None
-    return rebuild(plain.read(compliance.AccountState, row.start), _history(account_id), program)
+    return rebuild(plain.read(compliance.AccountState, row.start), _history(row), program)
 
 
-def _history(account_id: UUID) -> Iterator[compliance.Event]:
-    for body in AccountEvent.objects.filter(account_id=account_id).order_by("pk").values_list("body", flat=True):
+def _history(row: AccountState) -> Iterator[compliance.Event]:
+    events = AccountEvent.objects.filter(account_id=row.account_id, pk__gt=row.started_after)
+    for body in events.order_by("pk").values_list("body", flat=True):
         yield cast("compliance.Event", _EVENT.read(json.loads(body)))
 
 
@@ -250,6 +270,7 @@ class Headroom:
     program: str
     firm: tuple[Room, ...]
     own: tuple[own.OwnRoom, ...]
+    record: TradeStats  # of its last trades
 
 
 def room_of(account_id: UUID, *, now: datetime) -> Headroom | None:
@@ -273,6 +294,7 @@ def room_of(account_id: UUID, *, now: datetime) -> Headroom | None:
         program="" if program is None else program.title,
         firm=rooms,
         own=() if row is None else _own_rooms(row, now),
+        record=stats.load([account], now=now)[account_id],
     )
 
 

@@ -17,6 +17,7 @@ from accounts.tests.people import Team
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.ids import new_id
 from risk_management.compliance.account import Event, Snapshot
+from risk_management.models import AccountProgram
 from risk_management.rules.facts import AccountFacts
 from risk_management.rules.receipt import Clerk
 from risk_management.services import SCOPE, quota, receipts, states
@@ -65,3 +66,12 @@ def observed(cast: Team) -> UUID:
     seen = Snapshot(at=gate_facts.NOW, balance=Decimal(1000), equity=Decimal(990))
     observe(cast.house.pk, account.pk, seen)
     return account.pk
+
+
+def told_program(cast: Team) -> AccountProgram:
+    """Make an account whose owner was told of its program; committed before, so that everybody can see it."""
+    scope = scopes.Scope(organization_id=cast.house.pk, alias=scopes.ENGINE)
+    with scopes.enter(scope), transaction.atomic(using=scopes.ENGINE):
+        account = people.make_account(cast.as_alice, f"Account {uuid4().hex[:6]}")
+        row: AccountProgram = AccountProgram.objects.create(account=account, doubt="a test", told_at=gate_facts.NOW)
+    return row

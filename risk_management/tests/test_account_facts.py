@@ -19,11 +19,12 @@ from accounts.tests.people import Team, team
 from accounts.tiers import Tier
 from mikrobot_platform.db.ids import new_id
 from risk_management.compliance.account import Event, Opened, Settled, Snapshot
+from risk_management.kelly import Kelly, TradeStats, half_kelly
 from risk_management.models import Level, Receipt
 from risk_management.rules.facts import AccountFacts, Entitlement, Firm, Missing, Switch
 from risk_management.rules.receipt import Clerk
 from risk_management.rules.settings import Limits
-from risk_management.services import SCOPE, account_facts, limits, receipts, states, switches
+from risk_management.services import SCOPE, account_facts, limits, receipts, states, stats, switches
 from risk_management.services.account_facts import Loaded
 from risk_management.services.states import Seen
 from risk_management.tests import gate_facts
@@ -54,7 +55,7 @@ def missing(facts: AccountFacts) -> dict[str, str]:
     return {name: value.fact for name, value in values.items() if isinstance(value, Missing)}
 
 
-NOT_OF_THIS_ROOM = {"follow", "terms", "positions", "orders", "siblings", "stats", "requests_today"}
+NOT_OF_THIS_ROOM = {"follow", "terms", "positions", "orders", "siblings", "requests_today"}
 
 
 # --- What is stored --------------------------------------------------------------------------------------------------
@@ -96,6 +97,63 @@ def test_what_is_stored_is_told() -> None:
     assert facts.snapshot.floating == Missing("the account's open result")  # the snapshot did not say
 
 
+def settled(cast: Team, account: UUID, *results: tuple[timedelta, str]) -> None:
+    """Settle trades some time before now, each with its result."""
+    numbered = enumerate(results, start=1)
+    observe(
+        cast.house.pk,
+        account,
+        *(Settled(number=number, at=NOW - ago, profit=D(profit)) for number, (ago, profit) in numbered),
+    )
+
+
+def record(account: UUID, *, with_stats: list[UUID] | None = None) -> TradeStats | Missing | None:
+    with system_scope(SCOPE):
+        (facts,) = account_facts.load([account], symbol="EURUSD", now=NOW, with_stats=with_stats).accounts
+    return facts.stats
+
+
+def test_the_record_is_that_of_settled_trades_with_their_costs() -> None:
+    cast = team()
+    account, day = trading_account(cast), timedelta(days=1)
+    settled(
+        cast, account,
+        (stats.AGE + day, "999"),  # too old to tell of this market
+        (90 * day, "10.25"), (60 * day, "-4"), (30 * day, "0"), (day, "-0.75"), (timedelta(0), "2"), (-day, "-99"),
+    )  # fmt: skip
+    assert record(account) == TradeStats(wins=2, losses=2, won=D("12.25"), lost=D("4.75"))
+    assert record(account, with_stats=[account]) == record(account)
+    assert record(account, with_stats=[]) is None  # no setting asks for it
+
+
+def test_the_record_goes_back_a_hundred_trades_and_a_part_of_the_account_only() -> None:
+    cast = team()
+    account, other = trading_account(cast), trading_account(cast, "Paper two")
+    minute = timedelta(minutes=1)
+    settled(cast, other, (minute, "-50"))
+    settled(cast, account, *[((200 - number) * minute, "3" if number % 2 else "-2") for number in range(104)])
+    found = record(account)
+    assert isinstance(found, TradeStats)
+    assert (found.n, found.wins, found.won, found.lost) == (stats.TRADES, 50, D(150), D(100))
+    assert found.win_percent == D(50)
+    assert record(other) == TradeStats(wins=0, losses=1, won=D(0), lost=D(50))
+    few = record(other)
+    assert isinstance(few, TradeStats)
+    assert few.win_percent is None  # not enough data
+
+
+def test_half_kelly_is_sized_by_the_stored_record() -> None:
+    cast = team()
+    account = trading_account(cast)
+    minute = timedelta(minutes=1)
+    settled(cast, account, *[((100 - number) * minute, "27" if number % 5 < 3 else "-18") for number in range(30)])
+    found = record(account)
+    assert isinstance(found, TradeStats)
+    kelly = half_kelly(found)
+    assert isinstance(kelly, Kelly)
+    assert (kelly.n, kelly.full) == (30, D("0.333333"))  # p = 18/30, b = 27/18: 0.6 - 0.4 / 1.5
+
+
 def test_the_last_entry_is_that_of_the_symbol() -> None:
     from django.db import transaction
 
@@ -118,7 +176,7 @@ def test_what_is_not_stored_is_missing_by_its_name() -> None:
     lost = missing(facts)
     assert lost.keys() == NOT_OF_THIS_ROOM | {
         "limits", "snapshot", "realised_day", "realised_week", "realised_month", "peak_equity", "peak_close",
-        "trades_today", "loss_streak", "last_loss_at", "last_entry_at",
+        "trades_today", "loss_streak", "last_loss_at", "last_entry_at", "stats",
     }  # fmt: skip
     assert lost["limits"] == "what the account's owner allows it"
     assert len(set(lost.values())) == len(lost)  # each says which one it is
@@ -179,7 +237,7 @@ def test_one_query_a_table_however_many_accounts() -> None:
         with system_scope(SCOPE), CaptureQueriesContext(connections["engine"]) as queries:
             assert len(account_facts.load(shard, symbol="EURUSD", now=NOW).accounts) == len(shard)
         counts.append(len(queries))
-    assert counts == [9, 9]
+    assert counts == [10, 10]
 
 
 def test_a_stranger_loads_nothing() -> None:

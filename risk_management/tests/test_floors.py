@@ -25,6 +25,7 @@ from risk_management.compliance.account import (
     Settled,
     Snapshot,
     Withdrawal,
+    carried,
     joined,
     opened,
 )
@@ -329,6 +330,36 @@ def test_a_deposit_makes_no_room() -> None:
     state = lived(COMBINE_DAILY, more, since=state)
     after = rooms(state, COMBINE_DAILY, seen(MONDAY + timedelta(days=1), 51_200))
     assert {limit: room.room for limit, room in after.items()} == {limit: room.room for limit, room in before.items()}
+
+
+# --- Other rules -----------------------------------------------------------------------------------------------------
+def test_a_state_goes_on_under_another_amount() -> None:
+    assert COMBINE.max_loss is not None
+    tighter = replace(COMBINE, max_loss=replace(COMBINE.max_loss, amount=D(1_800)))
+    state = lived(COMBINE, *closes(COMBINE, 50_500))
+    after = carried(state, COMBINE, tighter, at=state.turned_at)
+    assert after == state
+    assert [max_floor(state, COMBINE), max_floor(after, tighter)] == [48_500, 48_700]
+
+
+def test_under_another_clock_the_day_is_not_known_until_its_reset() -> None:
+    clock = ResetClock(zone="Europe/Prague", at=time(1))
+    later = replace(ONE_STEP, day=clock, close=clock)
+    state = lived(ONE_STEP, midnight("08", 104_000), paid(1_000, 103_000, number=7))
+    after = carried(state, ONE_STEP, later, at=utc("2026-06-10 13:00"))
+    assert (after.number, after.payouts, after.results) == (7, 1, state.results)
+    assert (after.day_start, floor_of(after, later, Limit.DAILY_LOSS)) == (None, None)
+    turned = advance(after, DayTurned(at=utc("2026-06-10 23:00"), balance=D(103_000)), later)
+    assert floor_of(turned, later, Limit.DAILY_LOSS) == 100_000
+
+
+def test_a_floor_that_follows_something_else_from_now_on_is_not_known() -> None:
+    state = lived(TWO_STEP, midnight("08", 104_000))
+    assert max_floor(carried(state, TWO_STEP, ONE_STEP, at=state.turned_at), ONE_STEP) is None
+    state = lived(ONE_STEP, midnight("08", 104_000))
+    assert max_floor(carried(state, ONE_STEP, TWO_STEP, at=state.turned_at), TWO_STEP) == 90_000
+    lost = lived(TWO_STEP, seen(MONDAY, 100_000, 80_000))
+    assert carried(lost, TWO_STEP, COMBINE, at=MONDAY).is_failed, "an account that was lost stays lost"
 
 
 # --- Repetition ------------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from datetime import timedelta
 from itertools import product
@@ -10,18 +12,21 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
+from accounts.models import TradingAccount
 from mikrobot_platform.kernel.decisions import Code, Decision, Verdict
-from mikrobot_platform.kernel.market import Quantity, Side
+from mikrobot_platform.kernel.market import Price, Quantity, Side
 from mikrobot_platform.kernel.money import money
-from mikrobot_platform.kernel.signals import Action
+from mikrobot_platform.kernel.signals import Action, OrderKind
+from risk_management.compliance.parser import STANDARD
 from risk_management.compliance.policy import Mode, stance
-from risk_management.compliance.program import Axis, Program
+from risk_management.compliance.program import Axis, Permission, Phase, Program, Stand
+from risk_management.kelly import TradeStats
 from risk_management.rules import EXIT_RULES, RULES, decide
 from risk_management.rules.evaluation import Ruled
 from risk_management.rules.facts import AccountFacts, Firm, Missing, Shared, Switch
 from risk_management.rules.receipt import Clerk
-from risk_management.rules.settings import Limits
-from risk_management.sizing import FixedMoney, FixedQuantity, PercentOfEquity
+from risk_management.services import programs
+from risk_management.sizing import FixedMoney, FixedQuantity, HalfKelly, MultiplierOfSource, PercentOfEquity
 from risk_management.tests.gate_facts import (
     APEX,
     FTMO,
@@ -35,6 +40,7 @@ from risk_management.tests.gate_facts import (
     shared,
     state_of,
 )
+from risk_management.tests.gate_market import permissive
 from risk_management.tests.programs import library
 
 THIRD_PARTY = frozenset({Axis.THIRD_PARTY_SIGNALS})
@@ -78,31 +84,122 @@ def test_size_and_room_are_shown_and_no_order_is_sent(key: str) -> None:
 
 
 @pytest.mark.parametrize("program", FORBIDDEN, ids=lambda program: f"{program.title} {program.variant}")
+def test_a_receipt_of_every_program_shows_the_firms_rule(program: Program) -> None:
+    of_signal, facts = under(program, positions=())
+    said = Clerk(micro(**of_signal), now=NOW).receipts([facts])[0].body()
+    rule = next(rule for rule in said["rules"] if rule[0] == "firm_policy")
+    stand = next(stand for axis, stand in program.policy.items() if axis in SENDING and not _is_allowed(stand))
+    assert rule[1] == "advise"
+    told = [text for text in rule[2]["firm"] if stand.sentence in text]
+    assert told
+    assert f"(Verified {stand.verified}, {stand.source})" in told[0]
+    assert program.edition.version in said["versions"]["program"]
+
+
+SENDING = (Axis.OWN_AUTOMATION, Axis.REMOTE_EXECUTION, Axis.THIRD_PARTY_SIGNALS)
+
+
+def _is_allowed(stand: Stand) -> bool:
+    return stand.permission is Permission.ALLOWED
+
+
+# What a customer may set, each as if to get an order out all the same
+WISHES: tuple[dict[str, Any], ...] = (
+    {},
+    {"follow__mode": FixedQuantity(quantity=Quantity(d(1)))},
+    {"follow__mode": FixedMoney(amount=money("50", "USD")), "limits__max_risk_percent": d(2)},
+    {"follow__mode": PercentOfEquity(percent=d(1)), "limits__allows_opposite": True, "limits__keeps_best_day": False,
+     "limits__max_leverage": d(1000)},
+    {"follow__mode": HalfKelly(), "stats": TradeStats(wins=60, losses=40, won=d(90), lost=d(40))},
+    {"follow__mode": MultiplierOfSource(multiplier=d(1))},
+    {"entitlement__tier": "enterprise", "entitlement__daily_quota": None},
+)  # fmt: skip
+# What else there is, by the verdict that it leads to where a firm allows orders
+PATHS: Mapping[Verdict, dict[str, Any]] = {
+    Verdict.TAKEN: {},
+    Verdict.REDUCED: {"limits__max_quantity": Quantity(d(1))},
+    Verdict.SKIPPED: {"limits__max_open": 0},
+    Verdict.REFUSED: {"snapshot__at": NOW - timedelta(hours=1)},
+}
+BELOW = {"signal__stop": Price(d(20_010)), "signal__targets": (Price(d(19_970)),)}  # levels of one that sells
+
+
+NOTHING_MORE, EVERYTHING = frozenset[Axis](), frozenset(Axis)
+KINDS = (
+    (OrderKind.MARKET, Side.BUY, THIRD_PARTY),
+    (OrderKind.LIMIT, Side.SELL, EVERYTHING),
+    (OrderKind.STOP, Side.BUY, NOTHING_MORE),
+    (OrderKind.STOP_LIMIT, Side.SELL, NOTHING_MORE),
+)
+
+
+def walk(program: Program) -> Iterator[Ruled]:
+    """Ask for everything: each action, kind of order, side, wish of the customer, path to a verdict, and use."""
+    for path, wish, (kind, side, uses) in product(PATHS.values(), WISHES, KINDS):
+        of_signal, facts = under(program, **wish | path, firm__uses=uses)
+        levels = {} if side is Side.BUY else BELOW
+        for action in Action:
+            asked = micro(**of_signal, **levels, signal__action=action, signal__kind=kind, signal__side=side)
+            yield decide(asked, facts, now=NOW)
+
+
+def distinct(programs: list[Program]) -> list[Program]:
+    """Keep one program of each firm, name, phase and variant for long walks: sizes differ in amounts alone."""
+    found = {(one.edition.firm, one.edition.program, one.phase, one.variant): one for one in programs}
+    return list(found.values())
+
+
+@pytest.mark.parametrize("program", distinct(FORBIDDEN), ids=lambda program: f"{program.title} {program.variant}")
 def test_no_path_leads_to_an_order(program: Program) -> None:
-    """Walk every action, every way to size, every setting of the customer, and what the provider says of the signal."""
-    of_signal, facts = under(program)
-    modes = (
-        FixedQuantity(quantity=Quantity(d(1))),
-        FixedMoney(amount=money("50", "USD")),
-        PercentOfEquity(percent=d(1)),
-    )
-    generous = Limits(
-        max_leverage=d(1000), allows_opposite=True, keeps_best_day=False, max_risk_percent=d(2), buffer=d(0)
-    )
-    seen = set()
-    for action, mode, limits, uses in product(
-        Action, modes, (facts.limits, generous), (THIRD_PARTY, frozenset[Axis](), frozenset(Axis))
-    ):
-        asked = micro(**of_signal, signal__action=action)
-        assert isinstance(facts.follow, type(account().follow))
-        changed = replace(
-            facts, limits=limits, follow=replace(facts.follow, mode=mode), firm=replace(facts.firm, uses=uses)  # type: ignore[type-var, arg-type]
-        )  # fmt: skip
-        ruled = decide(asked, changed, now=NOW)
-        assert ruled.verdict not in NEVER, (action, mode, uses)
+    seen = Counter[Verdict]()
+    for ruled in walk(program):
+        assert ruled.verdict not in NEVER
         assert not ruled.sends_order
-        seen.add(ruled.verdict)
-    assert Verdict.ADVISED in seen
+        seen[ruled.verdict] += 1
+    assert seen.keys() == {Verdict.ADVISED, Verdict.SKIPPED, Verdict.REFUSED}
+
+
+def test_the_walk_would_find_an_order() -> None:
+    """Let the firm allow what it forbids, and the same walk comes to every other verdict."""
+    seen = Counter(ruled.verdict for ruled in walk(permissive(program_of(TOPSTEP))))
+    assert seen.keys() == set(Verdict) - {Verdict.ADVISED}
+
+
+@pytest.mark.parametrize("program", FORBIDDEN, ids=lambda program: f"{program.title} {program.variant}")
+def test_every_size_is_advice_on_every_day(program: Program) -> None:
+    """An edition that has ended, or that nobody has verified for a year, lets no more out."""
+    for at in (NOW, NOW + timedelta(days=400)):
+        of_signal, facts = under(program, day=at.date(), snapshot__at=at)
+        asked = micro(**of_signal, quote__at=at, signal__received_at=at)
+        assert not decide(asked, facts, now=at).sends_order
+        assert not decide(replace(asked, signal=replace(asked.signal, action=Action.CLOSE)), facts, now=at).sends_order
+
+
+TYPED = [
+    ("Topstep", "Trading Combine"), ("topstep ", "express funded"), ("TOPSTEP", "Live Funded"), ("Topstep X", "Best"),
+    ("Apex", "Legacy"), ("apex", "Legacy, trailing"), ("Apex", "4.0 Evaluation"), ("Apex Trader Funding", "anything"),
+    ("Apex", "4.0 evaluation EOD Rithmic"), ("Apex", "4.0 Performance Account (intraday)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("firm", "name"), TYPED)
+def test_however_a_customer_writes_it_there_is_no_order(firm: str, name: str) -> None:
+    """What is typed either names a program, which is advice, or none that is known, which is advice as well."""
+    for phase, size in product(("evaluation", "verification", "funded", ""), (None, 25_000, 50_000, 100_000, 123)):
+        row = TradingAccount(kind="prop", firm=firm, program=name, phase=phase, size=None if size is None else d(size))
+        found = programs.program_of(row, on=NOW.date())
+        of_signal, facts = under(found)
+        assert not decide(micro(**of_signal), facts, now=NOW).sends_order, (phase, size)
+
+
+@pytest.mark.parametrize("program", library().programs, ids=lambda program: f"{program.title} {program.variant}")
+def test_every_program_can_be_named_by_a_customer(program: Program) -> None:
+    phases = {Phase.CHALLENGE: "evaluation", Phase.VERIFICATION: "verification", Phase.FUNDED: "funded"}
+    name = program.edition.program if program.variant == STANDARD else f"{program.edition.program} {program.variant}"
+    row = TradingAccount(
+        kind="prop", firm=program.edition.firm, program=name, phase=phases[program.phase], size=program.size
+    )
+    assert programs.program_of(row, on=NOW.date()) == program
 
 
 def test_an_unknown_program_is_advice() -> None:

@@ -7,12 +7,14 @@ from copy import deepcopy
 from dataclasses import fields, is_dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from mikrobot_platform.kernel.decisions import Code
-from risk_management.compliance.library import Choice, Library, Overlap, bundled, differences, load
+from risk_management.compliance.changes import changes
+from risk_management.compliance.library import Choice, Library, Overlap, bundled, load
 from risk_management.compliance.notices import notice
 from risk_management.compliance.parser import ProgramRefused, parse
 from risk_management.compliance.program import Axis, Confidence, Phase, Program, Trail
@@ -123,6 +125,37 @@ def test_every_program_states_its_policy_and_its_source() -> None:
         for said in program.policy.values():
             assert said.sentence == notice(Code.PROGRAM_UNSURE, program="", axis="", rule=said.sentence, verified="",
                                            source="").evidence["rule"]  # fmt: skip
+
+
+# Each edition that was ever delivered, with the beginning of a hash of its rules. Owners are told what changed between
+# two editions that are both among our files (services/program_news.py): none is edited, and none is taken away.
+EDITIONS = {
+    "apex-4.0-evaluation.2026-03.json": "45e104c88bae",
+    "apex-4.0-performance.2026-03.json": "d54198f94276",
+    "apex-legacy.2026-03.json": "5111fcddd983",
+    "ftmo-1-step.2026-10.json": "a6605ebcbf69",
+    "ftmo-2-step.2026-10.json": "341c6d130196",
+    "topstep-express-funded.2026-08.json": "94a0ff7e5577",
+    "topstep-live-funded.2026-10.json": "bced731cfacb",
+    "topstep-trading-combine.2026-10.json": "fa2818d5c122",
+}  # fmt: skip
+
+
+def rules_hash(name: str) -> str:
+    """Hash what a file says, without when and where it was read, and until when it held."""
+
+    def bare(value: Any) -> Any:
+        if isinstance(value, dict):
+            unsaid = ("verified", "source", "note", "valid_until", "confidence")
+            return {key: bare(inner) for key, inner in value.items() if key not in unsaid}
+        return [bare(inner) for inner in value] if isinstance(value, list) else value
+
+    return sha256(json.dumps(bare(file(name)), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def test_a_changed_rule_makes_a_new_version_and_the_old_one_stays() -> None:
+    """Where this fails: end the old file with `valid_until`, write a new one, and add its line above."""
+    assert {name: rules_hash(name) for name in FILES} == EDITIONS
 
 
 # --- Refused by name -------------------------------------------------------------------------------------------------
@@ -294,19 +327,35 @@ def test_what_changed_is_said_in_words() -> None:
     old, new = (shelf().find(choice(), on=date.fromisoformat(day)).program for day in ("2026-12-01", "2027-01-01"))
     assert old is not None
     assert new is not None
-    assert differences(old, new) == (
+    found = changes(old, new)
+    assert tuple(change.sentence for change in found) == (
         "max loss, amount: 2,000 became 1,800",
         "consistency, max share pct: 55 became 50",
         "policy, copying: allowed (One's own accounts may be copied to each other, without hedging across them.) "
         "became forbidden (Only one account.)",
     )
-    assert differences(old, old) == ()
+    assert [(change.before, change.after) for change in found[:2]] == [("2,000", "1,800"), ("55", "50")]
+    of_edition, of_policy = found[0], found[2]
+    assert (of_edition.verified, of_edition.source) == (date(2027, 1, 2), new.edition.source)
+    assert (of_policy.verified, of_policy.source) == (date(2026, 10, 4), new.policy[Axis.COPYING].source)
+    assert changes(old, old) == ()
+
+
+def test_a_rule_that_came_or_went_is_a_change() -> None:
+    without, with_loss = (
+        pick("Topstep", "Trading Combine", "challenge", 50_000, has_optional_daily_loss=is_on)
+        for is_on in (False, True)
+    )
+    came = {change.rule: (change.before, change.after) for change in changes(without, with_loss)}
+    went = {change.rule: (change.before, change.after) for change in changes(with_loss, without)}
+    assert came["daily loss, amount"] == ("not set", "1,000")
+    assert went == {rule: (after, before) for rule, (before, after) in came.items()}
 
 
 def test_no_rule_can_change_without_a_word() -> None:
     """Two different programs of the files never look the same, and each field of a program is looked at."""
     one, other = pick("FTMO", "2-Step", "funded", 50_000), pick("Apex", "Legacy", "funded", 50_000, "trailing")
-    named = " ".join(differences(one, other))
+    named = " ".join(change.rule for change in changes(one, other))
     same = {field.name for field in fields(Program) if getattr(one, field.name) == getattr(other, field.name)}
     for field in fields(Program):
         value = getattr(one, field.name), getattr(other, field.name)

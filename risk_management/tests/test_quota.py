@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -80,11 +80,27 @@ def test_fifty_orders_at_once_against_ten() -> None:
     assert admit(new_id(), [wish(house)]) == frozenset()
 
 
-@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/New_York"])
-@pytest.mark.parametrize("day", [date(2026, 11, 21), date(2026, 4, 5), date(2026, 9, 27), date(2026, 11, 1)])
-def test_fifty_orders_around_midnight_use_two_quotas(zone: str, day: date) -> None:
-    """The dates are an ordinary one, and days on which a clock of one of the zones is set."""
+@pytest.mark.parametrize(
+    ("zone", "day", "hours_before"),
+    [
+        # How long the day before this midnight was: an ordinary one, and both days on which each zone sets its clocks
+        ("Pacific/Auckland", date(2026, 11, 21), 24),
+        ("Pacific/Auckland", date(2026, 4, 5), 24),
+        ("Pacific/Auckland", date(2026, 4, 6), 25),
+        ("Pacific/Auckland", date(2026, 9, 27), 24),
+        ("Pacific/Auckland", date(2026, 9, 28), 23),
+        ("America/New_York", date(2026, 11, 21), 24),
+        ("America/New_York", date(2026, 3, 8), 24),
+        ("America/New_York", date(2026, 3, 9), 23),
+        ("America/New_York", date(2026, 11, 1), 24),
+        ("America/New_York", date(2026, 11, 2), 25),
+    ],
+)
+def test_fifty_orders_around_midnight_use_two_quotas(zone: str, day: date, hours_before: int) -> None:
     house, midnight = new_id(), datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    began = datetime.combine(day - timedelta(days=1), time(0), tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    assert midnight - began == timedelta(hours=hours_before)
+    assert day_of(zone, began) == day - timedelta(days=1) == day_of(zone, midnight - timedelta(microseconds=1))
     moments = [midnight + timedelta(microseconds=number) for number in range(-25, 25)]
     at_once([(new_id(), wish(house, day=day_of(zone, now)), now) for now in moments])
     assert used(house, day - timedelta(days=1)) == 10

@@ -343,6 +343,36 @@ def test_the_chain_is_downloaded_and_verified(tmp_path: Path) -> None:
     assert client_for(cast.charlie).get("/api/v1/receipts/chain/").getvalue() == b""
 
 
+def test_a_customer_finds_with_the_downloaded_script_which_receipt_was_tampered_with(
+    tmp_path: Path, vandal: psycopg.Connection[Any]
+) -> None:
+    """All of it from outside: script and chain come through the API, and the script runs where nothing of ours is."""
+    cast = team()
+    bob = client_for(cast.bob)
+    five(cast.house.pk)
+    script, before, after = (tmp_path / name for name in ("verify_receipts.py", "before.jsonl", "after.jsonl"))
+    script.write_bytes(bob.get("/api/v1/receipts/verifier/").getvalue())
+    before.write_bytes(bob.get("/api/v1/receipts/chain/").getvalue())
+    victim = chain_of(cast.house.pk)[2]
+    vandal.execute(
+        "update risk_management_receipt set body = replace(body, %s, %s) where id = %s",
+        ['"verdict":"taken"', '"verdict":"refused"', victim.pk],
+    )
+    after.write_bytes(bob.get("/api/v1/receipts/chain/").getvalue())
+
+    def run(*arguments: object) -> tuple[int, str]:
+        command = [sys.executable, "-I", script.name, *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env={})
+        return done.returncode, done.stdout
+
+    code, said = run(before.name)
+    assert (code, said.startswith("5 receipts hold. The last hash is ")) == (0, True)
+    code, said = run(after.name)
+    assert code == 1
+    assert said.startswith(f"BROKEN: entry 3 (signal {victim.signal_id}, account {victim.account_id}, ")
+    assert "was changed after it was written" in said
+
+
 # --- On the command line ---------------------------------------------------------------------------------------------
 def test_the_command_prints_every_rule_with_its_numbers(capsys: pytest.CaptureFixture[str]) -> None:
     from django.core.management import call_command

@@ -10,12 +10,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.core import mail
 from django.core.management import CommandError, call_command
 from django.db import connections, transaction
 from django.db.utils import DatabaseError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from accounts import outbox
 from accounts.models import OutboxEvent, User
 from accounts.tenancy import atomic, tenant_scope
 from accounts.tests import people
@@ -172,6 +174,46 @@ def test_each_level_of_an_own_limit_is_news_once_a_period() -> None:
     assert news(cast)[4:] == [("own", "day_loss", 60)]  # of the new day: 70 of 100
 
 
+def letters(cast: Team) -> list[str]:
+    mail.outbox.clear()
+    outbox.relay(among=[cast.house.pk])
+    found = [letter for letter in mail.outbox if "% used of" in str(letter.subject)]
+    assert all(letter.to == [cast.alice.email] for letter in found)
+    return [f"{letter.subject}\n{letter.body}" for letter in found]
+
+
+def test_a_warning_reaches_the_owner_with_its_figures_and_the_time_to_the_reset() -> None:
+    cast = team()
+    User.objects.filter(pk=cast.alice.pk).update(time_zone="Europe/Helsinki")
+    account, at = prop_account(cast), MIDNIGHT + timedelta(hours=1)
+    observe(cast.house.pk, account, seen(MIDNIGHT, 100_000), seen(at, "95700.505"))  # past 60 and 80 in one step
+    (letter,) = letters(cast)
+    assert letter.startswith("80 % used of “Daily loss” on “Paper one”\n")
+    assert "80 % or more of “Daily loss” is used up on “Paper one”. It is a limit of the firm." in letter
+    assert "Left: 700.50 of 5,000.00 USD" in letter
+    assert "The account stands at 95,700.50 USD, the limit at 95,000.00 USD." in letter
+    assert "It begins anew on 22 Nov 2026, 01:00 Europe/Helsinki, 23 h 0 min after this was seen." in letter
+    observe(cast.house.pk, account, seen(at + MINUTE, 95_600), seen(at + 2 * MINUTE, 94_990))
+    (last,) = letters(cast)  # 95 and 100
+    assert "“Daily loss” is used up on “Paper one”. Nothing new is opened there while it is" in last
+    assert "Left: -10.00 of 5,000.00 USD" in last
+    observe(cast.house.pk, account, seen(at + 3 * MINUTE, 94_000))
+    (whole,) = letters(cast)
+    assert whole.startswith("60 % used of “Maximum loss”")
+    assert "It does not begin anew." in whole
+
+
+def test_a_warning_of_an_own_limit_rounds_what_is_left_down() -> None:
+    cast = team()
+    account = people.make_account(cast.as_alice, currency="JPY").pk
+    with tenant_scope(cast.house.pk), atomic():
+        limits.set_limits(cast.as_alice, account, Limits(max_leverage=D(30), week_loss=D(1000)), now=MIDNIGHT)
+    observe(cast.house.pk, account, seen(MIDNIGHT, 10_000, 10_000), seen(MIDNIGHT + MINUTE, "9399.9", 10_000))
+    (letter,) = letters(cast)
+    assert "60 % or more of “Week loss” is used up on “Paper one”. It is a limit that you have set." in letter
+    assert "Left: 399 of 1,000 JPY" in letter
+
+
 # --- The clock -------------------------------------------------------------------------------------------------------
 def turn() -> int:
     return states.turn_days(now=MIDNIGHT + timedelta(hours=1))
@@ -229,7 +271,9 @@ def test_headroom_tells_money_percent_and_time(capsys: pytest.CaptureFixture[str
     daily = found.firm[0]
     assert (daily.room, daily.left_pct, daily.resets_in) == (D(3000), D(60), timedelta(hours=22))
     call_command("headroom", str(account))
-    assert "Daily loss" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Daily loss" in shown
+    assert "Settled trades of late: not enough data (n = 0)" in shown
     call_command("headroom", str(account), "--json")
     told = json.loads(capsys.readouterr().out)
     assert told["equity"] == "98000.00000000"

@@ -42,6 +42,9 @@ class Command(BaseCommand):
             self.stdout.write(_text(line, found.currency))
         if not lines:
             self.stdout.write("No limit is known, or the account was never seen.")
+        record = found.record
+        won = "not enough data" if record.win_percent is None else f"{record.win_percent} % won"
+        self.stdout.write(f"Settled trades of late: {won} (n = {record.n})")
 
 
 def _lines(found: Headroom, now: datetime) -> list[dict[str, Any]]:
@@ -70,6 +73,7 @@ def _object(found: Headroom, lines: list[dict[str, Any]]) -> dict[str, object]:
         "seen_at": _plain(found.seen_at),
         "balance": _plain(found.balance),
         "equity": _plain(found.equity),
+        "trades": {"n": found.record.n, "win_percent": _plain(found.record.win_percent)},
         "limits": [{name: _plain(value) for name, value in line.items()} for line in lines],
     }
 
