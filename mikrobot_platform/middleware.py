@@ -15,6 +15,9 @@ from mikrobot_platform.kernel import trace
 
 log = logging.getLogger(__name__)
 FOR_PROGRAMS = ("hooks", "api")  # the first part of addresses that programs post to
+# A request may name any word as its method, and Prometheus keeps a series for every word that it ever saw.
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+OTHER = "OTHER"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _BLANK = " \t\r\n\v\f\u00a0\u200b\u2060\ufeff"  # what copying takes along, seen or not
 
@@ -33,13 +36,14 @@ class TraceMiddleware:
         seconds = time.perf_counter() - began
         response["X-Trace-Id"] = trace_id
         route = request.resolver_match.route if request.resolver_match else "(none)"
-        metrics.REQUESTS.labels(request.method or "?", route, str(response.status_code)).inc()
+        method = request.method if request.method in METHODS else OTHER
+        metrics.REQUESTS.labels(method, route, str(response.status_code)).inc()
         metrics.REQUEST_SECONDS.labels(route).observe(seconds)
         if not request.path.startswith(("/health/", "/static/")):
             log.info(
                 "request",
                 extra={
-                    "method": request.method,
+                    "method": method,
                     "route": route,
                     "status": response.status_code,
                     "milliseconds": round(seconds * 1000, 1),
