@@ -32,6 +32,7 @@ from accounts.access import Refused
 from accounts.models import Organization, User
 from accounts.models.audit import PLATFORM_ID
 from accounts.services.staff import record_about
+from accounts.staff import ReasonField
 from accounts.tenancy import tenant_scope
 
 if TYPE_CHECKING:
@@ -149,19 +150,10 @@ class BoundedPaginator(BasePaginator):
 class ReasonForm(forms.Form):
     """Asks why it is done."""
 
-    reason = forms.CharField(
+    reason = ReasonField(
         label=gettext_lazy("Reason"),
-        min_length=10,
-        max_length=300,
-        widget=forms.Textarea(attrs={"rows": 3}),
         help_text=gettext_lazy("10 to 300 characters. It is kept in the audit trail, where the customer can read it."),
     )
-
-    def clean_reason(self) -> str:
-        reason = " ".join(str(self.cleaned_data["reason"]).split())
-        if len(reason) < 10:
-            raise forms.ValidationError(_("Say it in at least 10 characters."))
-        return reason
 
 
 class SecondAskForm(ReasonForm):

@@ -19,12 +19,13 @@ from mikrobot_platform.kernel.events import EventName
 MAX_OWNED = 20
 # Persian words and joined emoji are written with these; everything else that is invisible is refused.
 _JOINERS = dict.fromkeys(map(ord, "\u200c\u200d"))
+_BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters to Unicode, and nothing to a reader
 
 
 def is_plain(name: str) -> bool:
     """Tell whether a name shows as what it is: visible, in its own direction, and no link in every letter."""
     visible = name.translate(_JOINERS).strip()
-    return bool(visible) and visible.isprintable() and "://" not in name
+    return bool(visible) and visible.isprintable() and _BLANK_LETTERS.isdisjoint(visible) and "://" not in name
 
 
 def clean_name(text: str) -> str:

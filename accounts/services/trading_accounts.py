@@ -15,7 +15,7 @@ from accounts import audit, vault
 from accounts.access import Caller, Permission, Refused
 from accounts.models import AccountStatus, Acknowledgement, TradingAccount
 from accounts.models.trading_accounts import Phase
-from accounts.services.organizations import clean_name
+from accounts.services.organizations import clean_name, is_plain
 from accounts.services.people import has_acknowledged
 from mikrobot_platform.kernel.registry import venues
 from mikrobot_platform.kernel.venues import AccountKind, VenueInfo
@@ -157,9 +157,11 @@ def set_auto_trading(caller: Caller, account_id: UUID, is_on: bool) -> TradingAc
 
 def pause(caller: Caller, account_id: UUID, reason: str) -> TradingAccount:
     """Take the account out of trading; auto-trading goes off with it."""
-    account = _own(caller, account_id)
+    account, words = _own(caller, account_id), " ".join(reason.split())[:300]
+    if words and not is_plain(words):
+        raise Refused("reason_invalid", _("A reason has no invisible characters and no web address in it."))
     if account.status == AccountStatus.READY:
-        _set_status(account, AccountStatus.PAUSED, " ".join(reason.split())[:300])
+        _set_status(account, AccountStatus.PAUSED, words)
     return account
 
 
