@@ -210,10 +210,10 @@ def test_what_is_off_is_told() -> None:
     cast = team()
     account, paused = trading_account(cast), people.make_account(cast.as_alice, "Off").pk
     with tenant_scope(cast.house.pk), atomic():
-        switches.switch_off(cast.as_alice, Level.ORGANIZATION, "enough", now=NOW)
+        switches.switch_off(cast.as_alice, Level.ORGANIZATION, "enough for today", now=NOW)
     first, second = sorted(load(account, paused).accounts, key=lambda facts: facts.account != str(account))
     assert first.account_stop is None
-    assert first.organization_stop == Switch(reason="enough", since=NOW)
+    assert first.organization_stop == Switch(reason="enough for today", since=NOW)
     assert isinstance(second.account_stop, Switch)
     assert second.account_stop.reason == "auto-trading is off"
 
