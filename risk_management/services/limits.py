@@ -65,7 +65,7 @@ def set_limits(caller: Caller, account_id: UUID, wanted: Limits, *, now: datetim
     row: AccountLimits | None = AccountLimits.objects.select_for_update().filter(account_id=account_id).first()
     if row is None:
         row = AccountLimits(organization_id=caller.organization_id, account=account, current=plain.text(wanted))
-        tightened: tuple[str, ...] = own.changed_names(Limits(max_leverage=wanted.max_leverage), wanted)
+        tightened: tuple[str, ...] = own.set_names(wanted)
         waits: tuple[str, ...] = ()
     else:
         before = row.at(now)

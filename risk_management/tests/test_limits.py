@@ -29,6 +29,10 @@ NOW = datetime(2026, 11, 20, 14, tzinfo=UTC)
 D = Decimal
 BASE = Limits(max_leverage=D(30))
 PRAGUE = "Europe/Prague"
+# What the trail says of BASE: leverage, and what holds because nobody has said otherwise.
+UNSAID = {
+    "max_leverage": "30", "buffer": "0", "correlation_from": "0.7", "allows_opposite": "no", "keeps_best_day": "yes"
+}  # fmt: skip
 
 
 def hours(opens: int, closes: int, zone: str = PRAGUE) -> Hours:
@@ -250,11 +254,28 @@ def test_both_ways_stand_in_the_trail_and_in_the_news() -> None:
     with tenant_scope(cast.house.pk), atomic():
         trail = [(row.action, row.data) for row in AuditEntry.objects.filter(action__startswith="limits.")]
         news = OutboxEvent.objects.filter(name="limits.changed").count()
-    assert trail[1:] == [
+    assert trail == [
+        ("limits.tightened", {"values": UNSAID | {"day_loss": "500"}}),
         ("limits.tightened", {"values": {"max_open": "2"}}),
         ("limits.loosened", {"values": {"day_loss": "900"}, "holds_from": "2026-11-20T23:00:00+00:00"}),
     ]
     assert news == len(trail) == 3
+
+
+def test_first_limits_of_leverage_alone_are_told_as_well() -> None:
+    cast = team()
+    put(cast, account_of(cast, PRAGUE), BASE, NOW)
+    with tenant_scope(cast.house.pk), atomic():
+        [entry] = AuditEntry.objects.filter(action__startswith="limits.")
+        [news] = OutboxEvent.objects.filter(name="limits.changed")
+    assert (entry.action, entry.data) == ("limits.tightened", {"values": UNSAID})
+    assert sorted(news.data["names"]) == sorted(UNSAID)
+
+
+def test_every_limit_that_is_set_is_named() -> None:
+    assert set(own.set_names(BASE)) == UNSAID.keys()
+    full = Limits(**{name: ladder[-1] for name, ladder in LADDERS.items()})
+    assert set(own.set_names(full)) == LADDERS.keys()
 
 
 def test_a_viewer_and_a_stranger_set_nothing() -> None:
