@@ -15,7 +15,7 @@ from accounts.services import trading_accounts
 from accounts.tenancy import atomic, system_scope, tenant_scope
 from accounts.tests import people
 from accounts.tests.people import Team, client_for, make_account, team
-from risk_management.models import Switch
+from risk_management.models import Level, Switch
 from risk_management.services import switches
 from risk_management.tests.test_switches import as_staff
 
@@ -78,9 +78,9 @@ def test_a_switch_that_is_no_lockout_holds_no_account() -> None:
     cast = team()
     account, now = make_account(cast.as_alice), timezone.now()
     with tenant_scope(cast.house.pk), atomic():
-        switches.switch_off(cast.as_alice, switches.Level.ACCOUNT, "too fast today", now=now, target=account.pk)
+        switches.switch_off(cast.as_alice, Level.ACCOUNT, "too fast today", now=now, target=account.pk)
         switches.switch_off(
-            cast.as_alice, switches.Level.ORGANIZATION, "enough for today", now=now, is_lockout=True
+            cast.as_alice, Level.ORGANIZATION, "enough for today", now=now, is_lockout=True
         )  # holds whatever there is and whatever will be
     do(cast, "close", account)
     make_account(cast.as_alice, "Again")
