@@ -60,6 +60,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "mikrobot_platform.health.HealthMiddleware",  # probes come by address: before the host check and every redirect
     "mikrobot_platform.middleware.TraceMiddleware",
+    "mikrobot_platform.middleware.PastedAddressMiddleware",  # before everything that redirects or reads the path
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

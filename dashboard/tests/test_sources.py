@@ -226,6 +226,30 @@ def test_a_secret_is_shown_once_and_nowhere_else(kind: str) -> None:
         assert fresh not in page
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "60123456789,buy,EURUSD,risk=1,secret=hunter2x7",
+        "hunter2x7,buy,EURUSD,risk=1",
+        "60123456789,buy,EURUSD,passphrase=hunter2x7",
+        json.dumps({**OWN, "Secret": "hunter2x7"}),
+        json.dumps({**OWN, "secret": 7777001}).replace("7777001", "hunter2x7"),
+        json.dumps({**OWN, "secret": "hunter2x7"}).replace("secret", "s\\u0065cret"),
+        json.dumps({**OWN, "passphrase": "hunter2x7"}),
+    ],
+)
+def test_who_looks_at_a_message_learns_no_password_of_another_product(body: str) -> None:
+    cast = team()
+    source, secret, _page = make(confirmed(cast.alice), TV)
+    alert(secret, body, "text/plain")
+    bob = client_for(cast.bob)
+    pages = [page_of(bob, "source_message", source.pk, raw.pk) for raw in rows(source)[0]]
+    pages += [page_of(bob, "source", source.pk, all="1"), page_of(bob, "sources"), page_of(bob, "audit_trail")]
+    assert "…" in pages[0]
+    for page in pages:
+        assert "hunter" not in page
+
+
 def test_making_and_exchanging_need_a_fresh_proof_of_who_asks() -> None:
     cast = team()
     alice = client_for(cast.alice)

@@ -187,6 +187,17 @@ def test_metrics_tell_what_is_measured_at_the_scrape(settings: Any, monkeypatch:
     assert "mikrobot_outbox_parked" in text
 
 
+def test_no_word_of_a_strangers_becomes_a_series(settings: Any) -> None:
+    settings.METRICS_TOKEN = "token"
+    for number in range(20):
+        Client().generic(f"BREW{number}", f"/no/such/page/{number}")
+        Client().generic(f"BREW{number}", "/hooks/tv/nobody/")
+    text = Client().get("/metrics", headers={"authorization": "Bearer token", "host": "10.0.0.1"}).content.decode()
+    assert "BREW" not in text
+    assert "/no/such/page" not in text
+    assert 'mikrobot_requests_total{method="OTHER",route="hooks/tv/<str:secret>/",status="405"} ' in text
+
+
 # --- Signs of life ---------------------------------------------------------------------------------------------------
 def test_every_queue_has_its_heartbeat() -> None:
     assert set(heartbeats.PATIENCE_S) == set(QUEUES)

@@ -61,7 +61,7 @@ class Sender:
             (secret or self.secret).encode(), timestamp=timestamp, nonce=nonce, body=body
         )
         return Client().post(
-            f"/hooks/ea/{to or self.source.pk}/",
+            changes.get("path") or f"/hooks/ea/{to or self.source.pk}/",
             body,
             content_type="application/json",
             headers={
@@ -108,6 +108,26 @@ def test_a_signed_message_becomes_a_signal_and_is_acknowledged(cast: Team) -> No
     assert (refused.status_code, refused.json()["accepted"], refused.json()["code"]) == (422, False, Code.FIELD_VALUE)
     assert refused.json()["ack"] == 5
     assert len(rows(ea.source)[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "ack"),
+    [("9" * 5_000, None), (str(ea_push.MAX_SEQUENCE + 1), ea_push.MAX_SEQUENCE + 1), ("-1", None), ("1e400", None)],
+)
+def test_a_number_that_cannot_be_is_refused_for_good(cast: Team, written: str, ack: int | None) -> None:
+    """An answer of 500 would be repeated for ever: the client gives up only on 413 and 422."""
+    ea = made(cast)
+    answer = ea.post(push(ea.source, 1).body.replace(b'"sequence":1', f'"sequence":{written}'.encode()))
+    assert (answer.status_code, answer.json()["accepted"], answer.json()["ack"]) == (422, False, ack)
+    assert [raw.state for raw in rows(ea.source)[0]] == [RawState.REFUSED]
+
+
+def test_a_length_that_cannot_be_is_not_believed(cast: Team) -> None:
+    tv = made(cast, "tradingview")
+    answer = Client().generic(
+        "POST", f"/hooks/tv/{tv.secret}/", json.dumps(OWN), "application/json", CONTENT_LENGTH="9" * 5_000
+    )
+    assert answer.status_code < 500
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CLIENTS / "samples").glob("*.json")))

@@ -357,6 +357,17 @@ def test_staff_trace_a_signal_from_its_bytes_to_its_last_event(cast: Team) -> No
     assert rows(source)[0][1].state == "duplicate"
 
 
+def test_staff_see_no_password_of_a_customers_alert(cast: Team) -> None:
+    source = make_source(cast.house.pk, "tradingview")
+    for body in (b"60123456789,buy,EURUSD,passphrase=hunter2x7", b'{"symbol":"EURUSD","S\\u0065cret":"hunter2x7"}'):
+        ingest(source, Delivery(body=body), now=NOW)
+    for raw in rows(source)[0]:
+        page = desk().get(record_url(raw)).content.decode()
+        assert "EURUSD" in page
+        assert "hunter" not in page
+        assert "60123456789" not in page
+
+
 def test_staff_see_the_platforms_messages_too() -> None:
     source = make_source(PLATFORM_ID)
     outcome = sent(source, rest(), now=NOW)
