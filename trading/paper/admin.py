@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from mikrobot_platform.kernel import plain
 from mikrobot_platform.kernel.money import currency
+from trading.engine.matching.market import Bar
 from trading.engine.matching.terms import Terms
 from trading.paper.faults import Fault, Faults
 from trading.paper.ledger import Ledger
@@ -58,6 +60,8 @@ def carry_out(console: Console, command: str, told: Mapping[str, Any], now: date
                 console.venue.set_price(
                     quote_of(line["symbol"], line["bid"], line["ask"], now, size=line.get("size", ""))
                 )
+        case "bar":
+            console.venue.bar(plain.codec(Bar).read(told["bar"]))
         case "let_go":
             console.venue.let_go(told["symbol"])
         case "clock":

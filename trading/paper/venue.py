@@ -17,8 +17,9 @@ from mikrobot_platform.kernel import plain
 from mikrobot_platform.kernel.market import Price
 from mikrobot_platform.kernel.money import CurrencyUnknown, currency
 from mikrobot_platform.kernel.orders import AccountReport, OrderChange, OrderRequest, PositionReport
+from trading.engine.matching.bars import on_bar
 from trading.engine.matching.book import Book, Outcome, Position
-from trading.engine.matching.market import Market, Quote
+from trading.engine.matching.market import Bar, Market, Quote
 from trading.engine.matching.orders import NotAccepted, cancel, modify, place, protect, refuse
 from trading.engine.matching.steps import on_quote
 from trading.engine.matching.terms import Terms
@@ -209,6 +210,15 @@ class Venue:
         self._prices.put(quote)
         self._ledger.put_fact(SET_PRICE + quote.symbol, quote_codec.write(quote))
         self._step(quote)
+
+    def bar(self, bar: Bar) -> None:
+        """Let a whole bar go by in every account; its closing price stays."""
+        for account in list(self._interested.get(bar.symbol, {}).values()):
+            outcome = on_bar(account.book, bar, self._prices)
+            if outcome.book != account.book:
+                self._keep(account, outcome)
+        self._prices.put(bar.closing)
+        self._ledger.put_fact(SET_PRICE + bar.symbol, quote_codec.write(bar.closing))
 
     def let_go(self, symbol: str) -> None:
         self._prices.let_go(symbol)

@@ -12,7 +12,7 @@ from decimal import Decimal
 from mikrobot_platform.kernel.instruments import InstrumentSpec
 from mikrobot_platform.kernel.market import Price, Quantity, Side
 from mikrobot_platform.kernel.money import EXACT, Ratio, Rounding, minor_unit
-from mikrobot_platform.kernel.orders import FillReport, OrderReport, OrderState
+from mikrobot_platform.kernel.orders import FillReport, OrderReport, OrderRequest, OrderState, OrderType
 from trading.engine.matching.book import ZERO, Book, Entry, Outcome, Position, Taken, Working
 from trading.engine.matching.chance import draw
 from trading.engine.matching.market import Market, Quote
@@ -31,7 +31,7 @@ class Desk:
         self.orders = {order.id: order for order in book.orders}
         self.positions = {held.id: held for held in book.positions}
         self._taken = {(used.symbol, used.side): used for used in book.taken}
-        self._reports: dict[str, OrderReport] = {}
+        self._told: dict[str, tuple[Working, OrderState, str]] = {}
         self._fills: list[FillReport] = []
 
     def book(self) -> Book:
@@ -44,7 +44,8 @@ class Desk:
 
     def outcome(self) -> Outcome:
         """Give the new book and everything that there is to report, the orders as they stand at the end."""
-        return Outcome(book=self.book(), orders=tuple(self._reports.values()), fills=tuple(self._fills))
+        orders = tuple([self._report(*told) for told in self._told.values()])
+        return Outcome(book=self.book(), orders=orders, fills=tuple(self._fills))
 
     def next_id(self) -> str:
         self.serial += 1
@@ -70,22 +71,15 @@ class Desk:
         return changed
 
     def report(self, order: Working, state: OrderState, reason: str = "") -> None:
-        self._reports[order.id] = OrderReport(
-            client_id=order.request.client_id,
-            venue_order_id=order.id,
-            symbol=order.request.symbol,
-            state=state,
-            filled=order.filled,
-            average_price=self._average(order),
-            reason=reason,
-            revision=order.revision,
-            at=self.now,
-        )
+        """Note how an order stands; what is noted last is told."""
+        self._told[order.id] = order, state, reason
 
-    def _average(self, order: Working) -> Price | None:
-        if not order.filled:
-            return None
-        return average_price(order.cost, order.filled, self.spec(order.request.symbol))
+    def _report(self, order: Working, state: OrderState, reason: str) -> OrderReport:
+        average = average_price(order.cost, order.filled, self.spec(order.request.symbol)) if order.filled else None
+        return OrderReport(
+            client_id=order.request.client_id, venue_order_id=order.id, symbol=order.request.symbol, state=state,
+            filled=order.filled, average_price=average, reason=reason, revision=order.revision, at=self.now,
+        )  # fmt: skip
 
     # --- carrying out ---
     def slipped(self, symbol: str, side: Side, price: Price, name: str) -> Price:
@@ -145,11 +139,14 @@ class Desk:
             order,
             filled=EXACT.add(order.filled, quantity),
             cost=EXACT.add(order.cost, EXACT.multiply(quantity, price)),
+            revision=order.revision + 1,
         )
         if done.left > 0:
-            self.keep(done)
+            self.orders[order.id] = done
+            self.report(done, OrderState.PARTIAL)
         else:
-            self.end(done, OrderState.FILLED)
+            del self.orders[order.id]
+            self.report(done, OrderState.FILLED)
         self._tell_siblings(done, quantity)
         self._drop_what_reduces_nothing(request.symbol)
 
@@ -182,8 +179,8 @@ class Desk:
         self._book(
             FillReport(
                 id=self.next_id(), client_id=client_id, venue_order_id=order_id, symbol=held.symbol,
-                side=held.side.opposite, quantity=Quantity(quantity), price=price, fee=ZERO, profit=profit,
-                position_id=held.id, at=self.now,
+                side=held.side.opposite, quantity=Quantity(quantity), price=price, fee=self._fee(quantity),
+                profit=profit, position_id=held.id, at=self.now,
             )
         )  # fmt: skip
 
@@ -209,7 +206,7 @@ class Desk:
         self._book(
             FillReport(
                 id=self.next_id(), client_id=request.client_id, venue_order_id=order.id, symbol=request.symbol,
-                side=request.side, quantity=Quantity(quantity), price=price, fee=ZERO, profit=None,
+                side=request.side, quantity=Quantity(quantity), price=price, fee=self._fee(quantity), profit=None,
                 position_id=held.id, at=self.now,
             )
         )  # fmt: skip
@@ -219,20 +216,27 @@ class Desk:
 
     def _book(self, fill: FillReport) -> None:
         """Book what a fill made, less its fee."""
-        fee = EXACT.multiply(self.terms.commission_per_lot, fill.quantity)
-        if fee:
-            fee = in_account_money(fee, self.terms.currency, self.terms, self.market, Rounding.UP)
-        self.balance = EXACT.subtract(EXACT.add(self.balance, fill.profit or ZERO), fee)
-        self._fills.append(replace(fill, fee=fee))
+        self.balance = EXACT.subtract(EXACT.add(self.balance, fill.profit or ZERO), fill.fee)
+        self._fills.append(fill)
+
+    def _fee(self, quantity: Decimal) -> Decimal:
+        if not self.terms.commission_per_lot:
+            return ZERO
+        fee = EXACT.multiply(self.terms.commission_per_lot, quantity)
+        return in_account_money(fee, self.terms.currency, self.terms, self.market, Rounding.UP)
 
     def close_by_venue(self, held: Position, quantity: Decimal, price: Price, reason: str) -> None:
         """Close a position by an order that the venue makes itself; it has no client id."""
-        order_id = self.next_id()
-        self.close(held, quantity, price, client_id="", order_id=order_id)
-        self._reports[order_id] = OrderReport(
-            client_id="", venue_order_id=order_id, symbol=held.symbol, state=OrderState.FILLED, filled=quantity,
-            average_price=price, reason=reason, revision=1, at=self.now,
+        request = OrderRequest(
+            client_id="", symbol=held.symbol, side=held.side.opposite, type=OrderType.MARKET,
+            quantity=Quantity(quantity), position_id=held.id, reduces_only=True,
         )  # fmt: skip
+        order = Working(
+            id=self.next_id(), request=request, placed_at=self.now, quantity=quantity, filled=quantity,
+            cost=EXACT.multiply(quantity, price),
+        )  # fmt: skip
+        self.close(held, quantity, price, client_id="", order_id=order.id)
+        self.report(order, OrderState.FILLED, reason)
         self._drop_what_reduces_nothing(held.symbol)
 
     # --- what follows from a fill ---
