@@ -1,8 +1,8 @@
 """What every adapter promises (trading/brokers/__init__.py), one test a promise and one a fault.
 
 An adapter's suite inherits `BrokerContract` and gives it a `VenueUnderTest`: the adapter, where its venue is, and a
-hand on the venue that sets prices, lets things go wrong, and counts what has arrived. A promise that a venue's capabilities
-exclude is skipped by name.
+hand on the venue that sets prices, lets things go wrong, and counts what has arrived. A promise that the capabilities
+of a venue exclude is skipped by name.
 """
 
 from __future__ import annotations
