@@ -98,15 +98,16 @@ class Ledger:
         self._begin()
         self._database.execute("update accounts set token = ? where number = ?", (token, number))
 
-    def put(self, outcome: Outcome) -> None:
-        """Keep what a step did."""
+    def put(self, outcome: Outcome) -> list[str]:
+        """Keep what a step did; give the text of its order reports, which others want as well."""
         number = outcome.book.number
         self._books[number] = outcome.book
-        for order in outcome.orders:
-            text = order_codec.write(order)
+        texts = [order_codec.write(order) for order in outcome.orders]
+        for order, text in zip(outcome.orders, texts, strict=True):
             self._orders.append((order.venue_order_id, number, order.client_id, order.state, order.revision, text))
         for fill in outcome.fills:
             self._fills.append((fill.id, number, fill.client_id, micros(fill.at), fill_codec.write(fill)))
+        return texts
 
     def put_fact(self, name: str, value: str) -> None:
         self._begin()

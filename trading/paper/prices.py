@@ -70,8 +70,9 @@ class Prices:
         assert self._now is not None
         return self._now
 
-    def is_set(self, symbol: str) -> bool:
-        return symbol in self._set
+    def moves(self, symbol: str) -> bool:
+        """Tell whether a price follows the clock."""
+        return not self._is_still and symbol not in self._set
 
     def spec(self, symbol: str) -> InstrumentSpec | None:
         return listing.spec(symbol)

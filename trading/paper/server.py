@@ -148,10 +148,13 @@ class Server:
         if self._inbox:
             self._call_soon()
 
-    def step(self) -> None:
-        """Let prices move on."""
+    async def step(self) -> None:
+        """Let prices move on; whoever asks something meanwhile does not wait for all of it."""
         self.prices.advance(self.clock.now())
-        self.venue.tick()
+        for _pause in self.venue.tick():
+            self.ledger.commit()
+            self._after_commit(set())
+            await asyncio.sleep(0)
         self.ledger.commit()
         self._after_commit(set())
 
@@ -326,4 +329,4 @@ async def serve(server: Server, address: str, *, tick_ms: int, ready: Callable[[
             try:
                 await asyncio.wait_for(stop.wait(), tick_ms / 1000)
             except TimeoutError:
-                server.step()
+                await server.step()

@@ -6,9 +6,9 @@ Whatever is changed is put into the ledger; who calls commits it before anybody 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
@@ -21,6 +21,7 @@ from trading.engine.matching.bars import on_bar
 from trading.engine.matching.book import Book, Outcome, Position
 from trading.engine.matching.market import Bar, Market, Quote
 from trading.engine.matching.orders import NotAccepted, cancel, modify, place, protect, refuse
+from trading.engine.matching.quiet import Band, bands
 from trading.engine.matching.steps import on_quote
 from trading.engine.matching.terms import Terms
 from trading.engine.matching.valuation import account_report, position_report
@@ -36,6 +37,8 @@ quote_codec = plain.codec(Quote)
 terms_codec = plain.codec(Terms)
 
 SET_PRICE = "price:"
+QUIET = timedelta(seconds=10)  # how long a band is believed, at least
+PAUSE_AFTER = 200
 
 
 class Refused(Exception):
@@ -54,6 +57,7 @@ class Account:
     name: str
     token: bytes  # digest
     book: Book
+    quiet: Mapping[str, Band] = field(default_factory=dict)  # which prices need not be asked about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,9 +144,7 @@ class Venue:
             if fault is not None and fault.kind is Kind.PARTIAL:
                 market = Thin(self._prices, lambda spec: max(spec.lot_min, _half(request.quantity, spec.lot_step)))
             outcome = place(account.book, request, market, now=now)
-        text = order_codec.write(outcome.orders[0])
-        self._keep(account, outcome)
-        return text
+        return self._keep(account, outcome)[0]
 
     def _cancel(self, account: Account, asked: Mapping[str, Any], now: datetime) -> str:
         """Cancel every order that waits under a client id, or under an id of ours."""
@@ -209,7 +211,8 @@ class Venue:
         """Set a price, and carry out what it triggers in every account."""
         self._prices.put(quote)
         self._ledger.put_fact(SET_PRICE + quote.symbol, quote_codec.write(quote))
-        self._step(quote)
+        for _pause in self._step(quote):
+            pass
 
     def bar(self, bar: Bar) -> None:
         """Let a whole bar go by in every account; its closing price stays."""
@@ -224,29 +227,43 @@ class Venue:
         self._prices.let_go(symbol)
         self._ledger.drop_fact(SET_PRICE + symbol)
 
-    def tick(self) -> None:
-        """Step every symbol that matters to somebody to its price of now."""
-        for symbol, interested in list(self._interested.items()):
-            if interested and not self._prices.is_set(symbol):
-                quote = self._prices.quote(symbol)
-                if quote is not None:
-                    self._step(quote)
+    def tick(self, *, still: bool = False) -> Iterator[None]:
+        """Step what matters to somebody to its price of now, of prices that stand still only if asked to.
 
-    def _step(self, quote: Quote) -> None:
+        Pauses after every few accounts.
+        """
+        for symbol, interested in list(self._interested.items()):
+            quote = self._prices.quote(symbol) if interested else None
+            if quote is not None and (still or self._prices.moves(symbol)):
+                yield from self._step(replace(quote, at=self._prices.now))
+
+    def _step(self, quote: Quote) -> Iterator[None]:
+        stepped = 0
         for account in list(self._interested.get(quote.symbol, {}).values()):
+            band = account.quiet.get(quote.symbol)
+            if band is not None and band.holds(quote):
+                continue
             before = account.book
             outcome = on_quote(before, quote, self._prices)
             if outcome.book != before:
                 self._keep(account, outcome)
+            # Not all in the same second: the number spreads them.
+            until = self._prices.now + QUIET * (100 + account.number % 100) / 100
+            account.quiet = bands(account.book, self._prices, until=until)
+            stepped += 1
+            if stepped % PAUSE_AFTER == 0:
+                yield
 
     # --- what follows ---
-    def _keep(self, account: Account, outcome: Outcome) -> None:
+    def _keep(self, account: Account, outcome: Outcome) -> list[str]:
+        """Make what was done the state of the account; give the text of its order reports."""
         before = account.book
-        account.book = outcome.book
-        self._ledger.put(outcome)
+        account.book, account.quiet = outcome.book, {}
+        texts = self._ledger.put(outcome)
         self._note_interest(account, before.symbols)
         if self.hears(account):
             self._tell(account, outcome, {held.id: held for held in before.positions})
+        return texts
 
     def _note_interest(self, account: Account, before: set[str]) -> None:
         after = account.book.symbols

@@ -16,6 +16,7 @@ from trading.engine.matching.bars import on_bar
 from trading.engine.matching.book import Book, Outcome
 from trading.engine.matching.market import Bar, Quote
 from trading.engine.matching.orders import place
+from trading.engine.matching.quiet import bands
 from trading.engine.matching.steps import on_quote
 from trading.engine.matching.valuation import equity
 from trading.tests.matching import NOW, Stage, book, order
@@ -170,6 +171,20 @@ def test_the_balance_is_what_the_fills_say(asked: list[OrderRequest], told: dict
         account = outcome.book
         booked += sum((fill.profit or Decimal(0)) - fill.fee for fill in outcome.fills)
     assert account.balance == booked
+
+
+@given(st.lists(requests(), max_size=4), terms, st.sampled_from(["3000", "50000", "10000000"]), moves)
+def test_inside_its_band_a_quote_changes_nothing(
+    asked: list[OrderRequest], told: dict[str, Any], balance: str, to: int
+) -> None:
+    account, start = book(balance, **told), market_at(START)
+    for request in asked:
+        account = place(account, request, start, now=NOW).book
+    account = on_quote(account, start.quotes["EURUSD"], start).book
+    stage = market_at(to, 1)
+    band = bands(account, start, until=NOW + timedelta(minutes=1)).get("EURUSD")
+    if band is not None and band.holds(stage.quotes["EURUSD"]):
+        assert on_quote(account, stage.quotes["EURUSD"], stage) == Outcome(book=account)
 
 
 def test_a_quote_is_its_own_opening_and_closing() -> None:

@@ -53,7 +53,7 @@ class _At:
 
 def on_bar(book: Book, bar: Bar, market: Market) -> Outcome:
     """Carry out whatever happens in a bar, told as the account would not like it (see above)."""
-    desk = Desk(book, _At(market, bar.opening), bar.at)
+    desk = Desk(book, _At(market, bar.opening), bar.at, bar)
     day = market.trading_day(bar.symbol, bar.at)
     try:
         charge_nights(desk)
@@ -100,10 +100,6 @@ def _best(bar: Bar, side: Side) -> Price:
     return bar.lowest(side) if side is Side.BUY else bar.highest(side)
 
 
-def _within(price: Price, bar: Bar, side: Side) -> Price:
-    return min(max(price, bar.lowest(side)), bar.highest(side))
-
-
 def _quantity(desk: Desk, bar: Bar, side: Side, wanted: Decimal) -> Decimal:
     """Take as much as the bar has left; the opening counts with it, as it is part of it."""
     quantity = desk.available(bar.opening, side, wanted)
@@ -119,7 +115,7 @@ def _meet_stop(desk: Desk, held: Position, bar: Bar) -> None:
     # It is reached on the way, so it is carried out where it stands; a jump over it was seen at the opening.
     price = desk.slipped(held.symbol, out, held.stop_loss, f"{held.id}/stop")
     if quantity := _quantity(desk, bar, out, held.quantity):
-        desk.close_by_venue(held, quantity, _within(price, bar, out), STOP_LOSS)
+        desk.close_by_venue(held, quantity, price, STOP_LOSS)
 
 
 def _meet_target(desk: Desk, held: Position, bar: Bar, *, is_old: bool) -> None:
@@ -128,7 +124,7 @@ def _meet_target(desk: Desk, held: Position, bar: Bar, *, is_old: bool) -> None:
         return
     seen = _best(bar, out) if is_old else bar.closing.price(out)
     if is_beyond(seen, held.take_profit, held.side) and (quantity := _quantity(desk, bar, out, held.quantity)):
-        desk.close_by_venue(held, quantity, _within(held.take_profit, bar, out), TAKE_PROFIT)
+        desk.close_by_venue(held, quantity, held.take_profit, TAKE_PROFIT)
 
 
 def _meet_order(desk: Desk, order: Working, bar: Bar) -> None:
@@ -144,7 +140,7 @@ def _meet_order(desk: Desk, order: Working, bar: Bar) -> None:
         if order.limit is not None and not is_beyond(order.limit, price, side):
             # A limit short of its trigger is reached later, if at all: the closing price tells.
             if is_beyond(order.limit, bar.closing.price(side), side):
-                _carry_out(desk, order, bar, _within(order.limit, bar, side))
+                _carry_out(desk, order, bar, order.limit)
             return
     elif order.limit is not None and is_beyond(order.limit, _best(bar, side), side):
         price = order.limit
@@ -152,7 +148,7 @@ def _meet_order(desk: Desk, order: Working, bar: Bar) -> None:
         return
     if order.limit is None:
         price = desk.slipped(order.request.symbol, side, price, f"{order.id}/{order.revision}")
-    _carry_out(desk, order, bar, _within(price, bar, side))
+    _carry_out(desk, order, bar, price)
 
 
 def _carry_out(desk: Desk, order: Working, bar: Bar, price: Price) -> None:

@@ -15,7 +15,7 @@ from mikrobot_platform.kernel.money import EXACT, Ratio, Rounding, minor_unit
 from mikrobot_platform.kernel.orders import FillReport, OrderReport, OrderRequest, OrderState, OrderType
 from trading.engine.matching.book import ZERO, Book, Entry, Outcome, Position, Taken, Working
 from trading.engine.matching.chance import draw
-from trading.engine.matching.market import Market, Quote
+from trading.engine.matching.market import Bar, Market, Quote
 from trading.engine.matching.valuation import average_price, equity, in_account_money, margin_of, margin_used, result
 
 NO_MONEY, NOTHING_TO_REDUCE, SIBLING = "no_money", "nothing_to_reduce", "sibling_filled"
@@ -25,8 +25,9 @@ STOP_LOSS, TAKE_PROFIT, STOP_OUT = "stop_loss", "take_profit", "stop_out"
 class Desk:
     """Hold a book open for one step."""
 
-    def __init__(self, book: Book, market: Market, now: datetime) -> None:
+    def __init__(self, book: Book, market: Market, now: datetime, bar: Bar | None = None) -> None:
         self.market, self.now, self.terms, self.number = market, now, book.terms, book.number
+        self._bar = bar  # the one that all of this happens in
         self.balance, self.serial = book.balance, book.serial
         self.orders = {order.id: order for order in book.orders}
         self.positions = {held.id: held for held in book.positions}
@@ -89,6 +90,8 @@ class Desk:
         spec = self.spec(symbol)
         ticks = draw(self.terms.seed, symbol, name, below=self.terms.most_slippage_ticks + 1)
         moved = EXACT.add(price, EXACT.multiply(spec.tick_size, Decimal(side.sign * ticks)))
+        if self._bar is not None:
+            moved = min(max(moved, self._bar.lowest(side)), self._bar.highest(side))
         return Price(max(moved, spec.tick_size))
 
     def available(self, quote: Quote, side: Side, wanted: Decimal) -> Decimal:

@@ -108,7 +108,7 @@ def protect(book: Book, position_id: str, change: OrderChange, market: Market, *
     if held is None:
         raise NotAccepted("position_unknown", f"there is no position {position_id}")
     spec, quote = _listed(held.symbol, market)
-    _check_protection(held.side, change.stop_loss, change.take_profit, quote.price(held.side.opposite), spec)
+    _check_protection(held.side, change.stop_loss, change.take_profit, [quote.price(held.side.opposite)], spec)
     desk.positions[position_id] = _protected(held, change)
     return desk.outcome()
 
@@ -179,25 +179,30 @@ def _check_levels(order: Working, quote: Quote, spec: InstrumentSpec) -> None:
         distance = (order.stop - price) * request.side.sign
         if distance <= 0 or distance < spec.stops_level:
             raise NotAccepted("stop_passed", f"{order.stop:f} is not beyond {price:f}")
-    reference = quote.price(request.side.opposite)
-    if needs_stop and order.stop is not None:
-        reference = order.limit or order.stop
-    elif order.limit is not None and not is_beyond(order.limit, price, request.side):
-        reference = order.limit  # it waits; at the market it would be carried out at the quote
-    _check_protection(request.side, request.stop_loss, request.take_profit, reference, spec)
+    _check_protection(request.side, request.stop_loss, request.take_profit, _entries(order, quote), spec)
+
+
+def _entries(order: Working, quote: Quote) -> list[Price]:
+    """Name the prices at which the order may be carried out, where nothing is jumped over."""
+    side = order.request.side
+    if order.stop is not None and not order.is_triggered:
+        return [level for level in (order.stop, order.limit) if level is not None]
+    if order.limit is not None and not is_beyond(order.limit, quote.price(side), side):
+        return [order.limit]
+    return [quote.price(side.opposite)]  # at once, and then worth what the other side pays
 
 
 def _check_protection(
-    side: Side, stop_loss: Price | None, take_profit: Price | None, reference: Price, spec: InstrumentSpec
+    side: Side, stop_loss: Price | None, take_profit: Price | None, entries: list[Price], spec: InstrumentSpec
 ) -> None:
     for level, sign, name in ((stop_loss, -side.sign, "stop"), (take_profit, side.sign, "target")):
         if level is None:
             continue
         if level <= 0 or not spec.is_on_tick(level):
             raise NotAccepted("off_tick", f"{level:f} is not on the grid of {spec.tick_size}")
-        distance = (level - reference) * sign
+        distance, entry = min(((level - entry) * sign, entry) for entry in entries)
         if distance <= 0 or distance < spec.stops_level:
-            raise NotAccepted(f"{name}_side", f"a {name} at {level:f} is not beyond {reference:f}")
+            raise NotAccepted(f"{name}_side", f"a {name} at {level:f} is not beyond {entry:f}")
 
 
 def _trail(request: OrderRequest, quote: Quote) -> Price:
