@@ -200,7 +200,7 @@ class Server:
             case Kind.DIE_BEFORE:
                 os.kill(os.getpid(), signal.SIGKILL)
             case Kind.TOO_MANY:
-                wire.out.append(_error(asked["id"], "too_many", "429", "as a drill asked for", fault.ms))
+                wire.out.append(_error(asked["id"], "too_many", "429", "as a drill asked for", fault.ms // 1000))
             case Kind.ERROR_BEFORE:
                 wire.out.append(_error(asked["id"], "server", "503", "as a drill asked for"))
             case Kind.EXPIRE:
@@ -219,6 +219,10 @@ class Server:
         except (StoredWrong, KeyError, ValueError, TypeError, ArithmeticError) as error:
             log.warning("a request that cannot be read", extra={"do": asked.get("do"), "error": repr(error)})
             return _error(number, "refused", "unreadable", f"{type(error).__name__}: {error}")
+        except Exception:
+            # A fault of ours. What others asked in the same batch is done all the same.
+            log.exception("a request that could not be carried out", extra={"do": asked.get("do")})
+            return _error(number, "server", "500", "the venue has failed")
 
     def _do(self, wire: Wire, asked: dict[str, Any], now: datetime, fault: Fault | None) -> str:
         do = asked["do"]

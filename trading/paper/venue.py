@@ -6,6 +6,7 @@ Whatever is changed is put into the ledger; who calls commits it before anybody 
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -24,7 +25,7 @@ from trading.engine.matching.orders import NotAccepted, cancel, modify, place, p
 from trading.engine.matching.quiet import Band, bands
 from trading.engine.matching.steps import on_quote
 from trading.engine.matching.terms import Terms
-from trading.engine.matching.valuation import account_report, position_report
+from trading.engine.matching.valuation import RateMissing, account_report, position_report
 from trading.paper.faults import Fault, Kind
 from trading.paper.ledger import Ledger, Stored, fill_codec, order_codec
 from trading.paper.prices import Prices, Thin
@@ -35,6 +36,8 @@ position_codec = plain.codec(PositionReport)
 account_codec = plain.codec(AccountReport)
 quote_codec = plain.codec(Quote)
 terms_codec = plain.codec(Terms)
+
+log = logging.getLogger(__name__)
 
 SET_PRICE = "price:"
 QUIET = timedelta(seconds=10)  # how long a band is believed, at least
@@ -134,6 +137,8 @@ class Venue:
             return _ASKS[do](self, account, asked, now)
         except NotAccepted as no:
             raise Refused(no.code, no.reason) from None
+        except RateMissing as missing:
+            raise Refused("rate_missing", f"nobody knows {missing}") from None
 
     def _place(self, account: Account, told: Any, now: datetime, fault: Fault | None) -> str:
         request: OrderRequest = request_codec.read(told)
@@ -243,9 +248,13 @@ class Venue:
             band = account.quiet.get(quote.symbol)
             if band is not None and band.holds(quote):
                 continue
-            before = account.book
-            outcome = on_quote(before, quote, self._prices)
-            if outcome.book != before:
+            try:
+                outcome = on_quote(account.book, quote, self._prices)
+            except Exception:
+                # One book that cannot be worked on must not stop the market for everybody.
+                log.exception("a price could not be brought to an account", extra={"number": account.number})
+                continue
+            if outcome.book != account.book:
                 self._keep(account, outcome)
             # Not all in the same second: the number spreads them.
             until = self._prices.now + QUIET * (100 + account.number % 100) / 100

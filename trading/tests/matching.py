@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from mikrobot_platform.kernel.decisions import Refusal
@@ -58,7 +58,7 @@ def bar(symbol: str, prices: str, spread: str = "0", at: datetime = NOW) -> Bar:
     """Make a bar of one minute from "open high low close"."""
     first, high, low, last = (Price(Decimal(text)) for text in prices.split())
     return Bar(
-        symbol=symbol, at=at, until=at.replace(minute=at.minute + 1), open=first, high=high, low=low, close=last,
+        symbol=symbol, at=at, until=at + timedelta(minutes=1), open=first, high=high, low=low, close=last,
         spread=Decimal(spread),
     )  # fmt: skip
 

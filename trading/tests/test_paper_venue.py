@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from mikrobot_platform.kernel import plain
 from mikrobot_platform.kernel.market import Price, Quantity, Side
-from mikrobot_platform.kernel.orders import OrderRequest, OrderState, OrderType
+from mikrobot_platform.kernel.orders import FillReport, OrderRequest, OrderState, OrderType
 from trading.brokers import Positions, Refused, SessionEnded, Transient, Unknown
 from trading.brokers.paper import PaperBroker
+from trading.engine.matching.bars import on_bar
+from trading.engine.matching.book import Book
+from trading.engine.matching.chance import draw
+from trading.engine.matching.orders import place
+from trading.engine.matching.terms import Terms
 from trading.paper.control import PaperProcess, Trouble
 from trading.tests.broker_contract import LONG_AGO, BrokerContract, Script, VenueUnderTest
+from trading.tests.matching import NOW, USD, Stage, bar
 
 TOKEN = "a token of the tests"
 WEDNESDAY = "2026-11-04T12:00:00+00:00"
@@ -127,10 +136,11 @@ def test_a_ledger_has_one_writer(paper: Paper) -> None:
         second.start()
 
 
-def test_what_was_answered_is_there_after_kill_9(paper: Paper) -> None:
+@pytest.mark.parametrize("death", ["die_before", "die_after"])
+def test_what_was_answered_is_there_after_kill_9(death: str, paper: Paper) -> None:
     """Kill the venue in the middle of 200 orders: each that was answered is there, and none is there twice."""
     name, credentials = paper.account(Positions.NETTED)
-    paper.process.fault("die_after", account=name, after=120)
+    paper.process.fault(death, account=name, after=120)
 
     async def run() -> tuple[set[str], set[str], set[str]]:
         session = await paper.broker.connect(name, credentials, base_url=paper.base_url)
@@ -245,6 +255,49 @@ def test_prices_wander_with_the_clock_and_are_the_same_again(tmp_path: Path) -> 
         first, second = asyncio.run(seen(one)), asyncio.run(seen(other))
     assert first == second
     assert len(set(first)) > 1
+
+
+def test_the_same_bars_give_the_same_fills_here_and_in_the_engine(paper: Paper) -> None:
+    """What a backtest would have done is what paper does."""
+    name, credentials = paper.account(Positions.NETTED)
+    asked = [
+        order("c1", stop_loss=Price(Decimal("1.15700")), take_profit=Price(Decimal("1.16400"))),
+        order("c2", type=OrderType.STOP, stop=Price(Decimal("1.16200")), stop_loss=Price(Decimal("1.16000"))),
+        order("c3", type=OrderType.LIMIT, limit=Price(Decimal("1.15800")), side=Side.BUY),
+        order("c4", type=OrderType.TRAILING, trail=Decimal("0.00150"), side=Side.SELL),
+    ]
+    bars = [bar("EURUSD", path(step), "0.00002", NOW + timedelta(minutes=step)) for step in range(40)]
+    market, account = Stage(), Book(number=1, terms=Terms(currency=USD), balance=Decimal(100_000))
+    market.set("EURUSD", "1.16000", "1.16001")
+    expected: list[FillReport] = []
+    for request in asked:
+        outcome = place(account, request, market, now=NOW)
+        account, expected = outcome.book, [*expected, *outcome.fills]
+    for each in bars:
+        outcome = on_bar(account, each, market)
+        market.quotes["EURUSD"] = each.closing
+        account, expected = outcome.book, [*expected, *outcome.fills]
+
+    async def run() -> Sequence[FillReport]:
+        session = await paper.broker.connect(name, credentials, base_url=paper.base_url)
+        for request in asked:
+            await session.place(request)
+        for each in bars:
+            paper.process.ask("bar", bar=json.loads(plain.text(each)))
+        return await session.fills(LONG_AGO)
+
+    def told(fills: Sequence[FillReport]) -> list[object]:
+        return [(fill.client_id, fill.side, fill.quantity, fill.price, fill.profit) for fill in fills]
+
+    assert told(asyncio.run(run())) == told(expected)
+    assert len(expected) > len(asked), "some were closed again"
+
+
+def path(step: int) -> str:
+    """Give the prices of a bar on a path that follows from a seed, each bar where the one before has ended."""
+    moves = [draw(5, str(quarter), below=401) - 200 for quarter in range(step * 4 + 4)]
+    at = [116_000 + sum(moves[: step * 4 + more]) for more in range(5)]
+    return " ".join(format(Decimal(ticks).scaleb(-5), "f") for ticks in (at[0], max(at), min(at), at[-1]))
 
 
 def test_a_price_that_was_set_and_a_stop_below_it_survive_a_restart(paper: Paper) -> None:
