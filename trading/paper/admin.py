@@ -27,9 +27,8 @@ class Clock:
     """The venue's time: the machine's, moved or stopped by a drill."""
 
     def __init__(self, begins: datetime | None = None) -> None:
-        self._moved, self._stopped = timedelta(0), None if begins is None else begins
-        if begins is not None:
-            self.set(begins, is_stopped=False)
+        self._moved = timedelta(0) if begins is None else begins - datetime.now(UTC)
+        self._stopped: datetime | None = None
 
     def now(self) -> datetime:
         return self._stopped or datetime.now(UTC) + self._moved

@@ -263,10 +263,6 @@ class Server:
             self._listeners.get(account.number, {}).pop(session, None)
         self._told.pop(session, None)
 
-    def end_sessions_of(self, account: Account) -> None:
-        for session in [key for key, whose in self._sessions.items() if whose is account]:
-            self._end_session(session)
-
     def lost(self, wire: Wire) -> None:
         """Forget the sessions of a connection that has ended."""
         for session in wire.sessions:

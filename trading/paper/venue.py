@@ -117,11 +117,6 @@ class Venue:
         self._ledger.open_account(name, account.token, book)
         return account
 
-    def account(self, name: str) -> Account:
-        if name not in self._accounts:
-            raise Refused("account_unknown", f"there is no account {name}")
-        return self._accounts[name]
-
     def accounts(self) -> list[Account]:
         return list(self._accounts.values())
 

@@ -14,6 +14,7 @@ from trading.engine.matching.bars import on_bar
 from trading.engine.matching.book import Book, Outcome
 from trading.engine.matching.market import Quote
 from trading.engine.matching.orders import NotAccepted, cancel, modify, place, protect
+from trading.engine.matching.quiet import bands
 from trading.engine.matching.steps import on_quote
 from trading.engine.matching.terms import Swap
 from trading.engine.matching.valuation import account_report, position_report
@@ -256,7 +257,12 @@ def test_a_target_filled_in_part_leaves_a_stop_for_the_rest(market: Stage) -> No
 # --- money ---
 def test_margin_is_checked_before_anything_is_opened(market: Stage) -> None:
     # EURUSD: 0.0333 of 116,010 = 3,863.14 a lot (rounded up)
-    assert place(book("3863.13"), order("buy", "market", "1"), market, now=NOW).orders[0].reason == "no_money"
+    (refused,) = place(book("3863.13"), order("buy", "market", "1"), market, now=NOW).orders
+    assert (refused.state, refused.reason.partition(":")[0]) == (OrderState.REFUSED, "no_money")
+    waiting = opened(market, order("buy", "limit", "1", limit="1.15900"), start=book("3800"))
+    (late,) = step(waiting, market, "1.15890", "1.15900").orders
+    assert (late.state, late.reason) == (OrderState.CANCELLED, "no_money")
+    market.set("EURUSD", "1.16000", "1.16010")
     assert place(book("3863.14"), order("buy", "market", "1"), market, now=NOW).fills
     turn = opened(market, order("buy", "market", "1"), start=book("3880"))
     assert place(turn, order("sell", "market", "2"), market, now=NOW).fills, "what is closed frees its margin"
@@ -280,6 +286,34 @@ def test_nights_cost_swap_and_wednesday_costs_three(market: Stage) -> None:
     out = place(after, order("sell", "market", "0.2"), market, now=datetime(2026, 11, 9, 12, tzinfo=UTC))
     # 0.2 x 100,000 x -0.00010 = -2.00, and two fifths of the swap
     assert (out.fills[0].profit, out.book.positions[0].swap) == (D("-9.50"), D("-11.25"))
+
+
+# --- quiet ---
+@pytest.mark.parametrize(
+    ("requests", "low", "high"),
+    [
+        ([order("buy", "market", "1", stop_loss="1.15500", take_profit="1.17000")], "1.15500", "1.17000"),
+        ([order("sell", "market", "1", stop_loss="1.17000", take_profit="1.15500")], "1.15500", "1.17000"),
+        ([order("buy", "limit", "1", limit="1.15900"), order("sell", "stop", "1", stop="1.15800")], "1.15900", "inf"),
+        ([order("sell", "limit", "1", limit="1.16100"), order("buy", "stop", "1", stop="1.16200")], "0", "1.16100"),
+        # 10,000.00 less a spread of 1.00 and half a margin of 386.32: 9,805.84, half of it at 0.10 a tick
+        ([order("buy", "market", "0.1")], "0.66971", "1.65039"),
+    ],
+)  # fmt: skip
+def test_between_which_prices_nothing_happens(requests: list[object], low: str, high: str, market: Stage) -> None:
+    held = opened(market, *requests, start=book("10000"))
+    found = bands(held, market, until=NOW + timedelta(minutes=1))["EURUSD"]
+    assert (found.low, found.high) == (D(low), D(high))
+    assert found.until == NOW + timedelta(minutes=1)
+
+
+def test_a_trailing_stop_is_quiet_only_where_it_need_not_follow(market: Stage) -> None:
+    waiting = opened(market, order("sell", "trailing", "1", trail="0.00100"))
+    until = NOW + timedelta(minutes=1)
+    assert bands(waiting, market, until=until) == {}, "at its best price it may have to follow"
+    market.set("EURUSD", "1.15950", "1.15960")
+    found = bands(waiting, market, until=until)["EURUSD"]
+    assert (found.low, found.high) == (D("1.15900"), D("1.16000"))
 
 
 # --- refused ---

@@ -118,6 +118,7 @@ def test_a_stop_is_never_filled_better_than_its_price_nor_a_limit_worse(
     outcome = on_quote(account, stage.quotes["EURUSD"], stage)
     sign = request.side.sign
     for fill in outcome.fills:
+        assert (fill.price - stage.quotes["EURUSD"].price(fill.side)) * fill.side.sign >= 0, "nor than the market"
         if fill.client_id and request.stop is not None:
             assert (fill.price - request.stop) * sign >= 0 or request.limit is not None
         if fill.client_id and request.limit is not None:

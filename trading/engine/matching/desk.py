@@ -43,6 +43,11 @@ class Desk:
             taken=tuple(self._taken.values()),
         )  # fmt: skip
 
+    def ended(self, order_id: str) -> tuple[Working, str] | None:
+        """Say how far an order had come when it was cancelled in this step, and why."""
+        order, state, reason = self._told[order_id]
+        return (order, reason) if state is OrderState.CANCELLED else None
+
     def outcome(self) -> Outcome:
         """Give the new book and everything that there is to report, the orders as they stand at the end."""
         orders = tuple([self._report(*told) for told in self._told.values()])
@@ -200,7 +205,7 @@ class Desk:
         else:
             held = replace(
                 held,
-                entries=(*held.entries, entry),
+                entries=_joined(held.entries, entry),
                 # The newest protection speaks for the whole position, as there is one only.
                 stop_loss=request.stop_loss or held.stop_loss,
                 take_profit=request.take_profit or held.take_profit,
@@ -275,6 +280,14 @@ class Desk:
         now = self.book()
         freed = (margin_of(held.quantity, held.cost, spec, self.terms, self.market) for held in closing)
         return needed <= equity(now, self.market) - margin_used(now, self.market) + sum(freed, ZERO)
+
+
+def _joined(entries: tuple[Entry, ...], more: Entry) -> tuple[Entry, ...]:
+    """Add an entry; to the last one, where the price is the same."""
+    last = entries[-1]
+    if last.price != more.price:
+        return *entries, more
+    return *entries[:-1], replace(last, quantity=EXACT.add(last.quantity, more.quantity))
 
 
 def _split(entries: tuple[Entry, ...], quantity: Decimal) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:

@@ -53,6 +53,9 @@ def place(book: Book, request: OrderRequest, market: Market, *, now: datetime) -
         return refuse(book, request, refused.code, refused.reason, now=now)
     except RateMissing as missing:
         return refuse(book, request, "rate_missing", f"nobody knows {missing}", now=now)
+    ended = desk.ended(order.id)
+    if ended is not None and not ended[0].filled:
+        return refuse(book, request, ended[1], "it cannot be carried out", now=now)
     waiting = desk.orders.get(order.id)
     if waiting is not None and request.time_in_force is TimeInForce.IOC:
         desk.end(waiting, OrderState.CANCELLED, REST_OF_IOC)
