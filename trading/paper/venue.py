@@ -152,7 +152,7 @@ class Venue:
         waiting = _waiting(account, name)
         for order_id in waiting:
             self._keep(account, cancel(account.book, order_id, self._prices, now=now))
-        found = self._ledger.order(waiting[-1]) if waiting else self._find(account, name)
+        found = self._ledger.order(account.number, waiting[-1]) if waiting else self._find(account, name)
         if found is None:
             raise Refused("order_unknown", f"there is no order {name}")
         return found
@@ -180,7 +180,7 @@ class Venue:
         found = self._ledger.orders(account.number, name)
         if found:
             return found[0]
-        return self._ledger.order(name) if name.startswith(f"{account.number}-") else None
+        return self._ledger.order(account.number, name)
 
     def _look(self, account: Account, asked: Mapping[str, Any], now: datetime) -> str:
         """Answer what changes nothing."""
@@ -188,7 +188,7 @@ class Venue:
             case "order":
                 return self._find(account, asked["order"]) or "null"
             case "working":
-                found = (self._ledger.order(order.id) for order in account.book.orders)
+                found = (self._ledger.order(account.number, order.id) for order in account.book.orders)
                 return _list(text for text in found if text)
             case "positions":
                 return _list(self._position(account, held, now) for held in account.book.positions)
