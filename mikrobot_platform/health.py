@@ -78,6 +78,7 @@ def _redis() -> dict[str, str]:
         found, measured = heartbeats.read_all(), heartbeats.read_backlog()
         watcher = heartbeats.read(heartbeats.WATCHER)
         is_watched = heartbeats.is_watcher_expected()
+        paper = heartbeats.read(heartbeats.PAPER_VENUE)
     except redis.RedisError:
         return {"redis": DOWN}
     now = time.time()
@@ -85,6 +86,9 @@ def _redis() -> dict[str, str]:
     if is_watched:
         is_silent = watcher is None or watcher.age_s(now) > heartbeats.WATCHER_PATIENCE_S
         states[heartbeats.WATCHER] = DEGRADED if is_silent else OK
+    if paper is not None:  # one that has shown itself within a day is missed when it is silent
+        is_silent = paper.age_s(now) > heartbeats.PAPER_VENUE_PATIENCE_S
+        states[heartbeats.PAPER_VENUE] = DEGRADED if is_silent else OK
     for name, beat in found.items():
         patience = heartbeats.PATIENCE_S.get(name, heartbeats.BEAT_PATIENCE_S)
         is_late = beat is None or beat.age_s(now) > patience
@@ -129,6 +133,7 @@ class _Gauges:
             found, measured = heartbeats.read_all(), heartbeats.read_backlog()
             if heartbeats.is_watcher_expected():
                 found[heartbeats.WATCHER] = heartbeats.read(heartbeats.WATCHER)
+            found[heartbeats.PAPER_VENUE] = heartbeats.read(heartbeats.PAPER_VENUE)
         except redis.RedisError:
             return  # absent is the honest value; alerts watch for absence
         now = time.time()

@@ -1,5 +1,5 @@
-"""Signs of life in Redis: the beat's when it sends, a worker's when it answers, the outbox's figures at times, and the
-watcher's while there are files to watch.
+"""Signs of life in Redis: the beat's when it sends, a worker's when it answers, the outbox's figures at times, the
+watcher's while there are files to watch, and the paper venue's where one runs.
 
 Beat sends `accounts.beat_<queue>` into every queue; whoever works on that queue writes down when. So a silent beat and
 a silent worker look different: the first stops sending, the second stops answering what was sent."""
@@ -26,10 +26,12 @@ SENT_HEADER = "mikrobot_sent"
 TASK_PREFIX = "accounts.beat_"
 BEAT = "beat"
 WATCHER = "watcher"
+PAPER_VENUE = "paper_venue"
 # Queue -> seconds of silence after which something is wrong; `slow` may sit behind a job of five minutes (time limit).
 PATIENCE_S: Mapping[str, float] = {"signals": 20.0, "default": 20.0, "notify": 60.0, "slow": 900.0}
 BEAT_PATIENCE_S = 20.0
 WATCHER_PATIENCE_S = 20.0
+PAPER_VENUE_PATIENCE_S = 20.0
 OUTBOX_PATIENCE_S = 60.0
 KEPT_S = 24 * 3600  # after a day, "never" says enough
 

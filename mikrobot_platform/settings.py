@@ -283,6 +283,12 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = MODE == "test"
 
+# --- Venues ----------------------------------------------------------------------------------------------------------
+PAPER_VENUE_DIR = DATA_DIR / "paper"
+PAPER_VENUE_URL = env.socket("PAPER_VENUE_URL", PAPER_VENUE_DIR / "venue.sock")
+# Opens the venue's commands for drills (set prices, break things, count); without one there are none.
+PAPER_VENUE_ADMIN_TOKEN = env.text("PAPER_VENUE_ADMIN_TOKEN", "")
+
 # --- What operators see ----------------------------------------------------------------------------------------------
 METRICS_TOKEN = env.text("METRICS_TOKEN", "")
 PROMETHEUS_MULTIPROC_DIR = env.text("PROMETHEUS_MULTIPROC_DIR", "")

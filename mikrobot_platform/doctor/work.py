@@ -90,6 +90,18 @@ def watcher() -> Finding:
     return ok(sentence)
 
 
+def paper_venue() -> Finding:
+    """Look whether the paper venue lives, where one has run."""
+    found = heartbeats.read(heartbeats.PAPER_VENUE)
+    if found is None:
+        return ok("none has run here for a day")
+    age = found.age_s(time.time())
+    sentence = f"last seen {age:.0f} s ago on {found.host} (process {found.pid})"
+    if age > heartbeats.PAPER_VENUE_PATIENCE_S:
+        return fail(sentence, "Start `manage.py paper_venue`, or look into its log; no paper account can trade.")
+    return ok(sentence)
+
+
 def outbox() -> Finding:
     with system_scope("doctor"):
         found = outbox_state.backlog()

@@ -532,4 +532,4 @@ def test_alerts_watch_what_is_measured() -> None:
 def test_alerts_name_queues_that_exist() -> None:
     text = (DEPLOY / "monitoring" / "alerts.yml").read_text(encoding="utf-8")
     named = {name for group in re.findall(r'name=~?"([\w|]+)"', text) for name in group.split("|")}
-    assert named == {*celery.QUEUES, "beat", "watcher"}
+    assert named == {*celery.QUEUES, "beat", "watcher", "paper_venue"}

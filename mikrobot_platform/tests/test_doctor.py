@@ -250,6 +250,18 @@ def test_the_watcher_is_judged_where_there_are_files(monkeypatch: pytest.MonkeyP
         assert work.watcher().state is State.FAIL
 
 
+def test_the_paper_venue_is_judged_where_one_has_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    stores.redis_client().delete("mikrobot:heartbeat:paper_venue")
+    assert work.paper_venue() == ok("none has run here for a day")
+    heartbeats.write(heartbeats.PAPER_VENUE)
+    assert work.paper_venue().state is State.OK
+    with monkeypatch.context() as patch:
+        now = time.time()
+        patch.setattr(time, "time", lambda: now + 21)
+        assert work.paper_venue().state is State.FAIL
+    stores.redis_client().delete("mikrobot:heartbeat:paper_venue")
+
+
 def test_work_that_stands_still_is_counted() -> None:
     house = make_organization()
     with tenant_scope(house.pk), atomic():

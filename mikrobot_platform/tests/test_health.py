@@ -123,6 +123,20 @@ def test_a_silent_process_degrades_and_leaves_the_web_in_place(name: str, monkey
     assert late == [name if name == heartbeats.BEAT else f"worker_{name}"]
 
 
+def test_a_paper_venue_that_has_shown_itself_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    stores.redis_client().delete("mikrobot:heartbeat:paper_venue")
+    health._recent.forget()
+    assert "paper_venue" not in ready()[1]["checks"]
+    heartbeats.write(heartbeats.PAPER_VENUE)
+    health._recent.forget()
+    assert ready()[1]["checks"]["paper_venue"] == "ok"
+    age(heartbeats.PAPER_VENUE, 21, monkeypatch)
+    health._recent.forget()
+    status, body = ready()
+    assert (status, body["checks"]["paper_venue"]) == (200, "degraded")
+    stores.redis_client().delete("mikrobot:heartbeat:paper_venue")
+
+
 def test_a_watcher_is_missed_where_there_is_something_to_watch(monkeypatch: pytest.MonkeyPatch) -> None:
     stores.redis_client().delete("mikrobot:heartbeat:watcher")
     assert "watcher" not in ready()[1]["checks"]

@@ -90,6 +90,7 @@ class Wire(asyncio.Protocol):
         self._rest = b""
         self._transport: asyncio.Transport | None = None
         self.listeners: dict[str, asyncio.Queue[dict[str, Any] | None]] = {}
+        self.sessions: set[str] = set()
 
     @property
     def is_open(self) -> bool:
@@ -141,6 +142,12 @@ class Wire(asyncio.Protocol):
         if "ok" in told:
             return told["ok"]
         raise _error(told)
+
+    def leave(self, session: str) -> None:
+        """Let a session go; with the last one the connection ends."""
+        self.sessions.discard(session)
+        if not self.sessions and not self._waiting and self._transport is not None:
+            self._transport.close()
 
     def _send(self) -> None:
         if self._transport is not None:
@@ -209,6 +216,7 @@ class PaperSession:
         self.capabilities = capabilities
         self._wire, self._name, self._answer_s = wire, session, answer_s
         self._session = f'"session":"{session}"'
+        wire.sessions.add(session)
 
     async def place(self, request: OrderRequest) -> OrderReport:
         report = await self._order("place", f'"request":{_request.write(request)}')
@@ -272,6 +280,7 @@ class PaperSession:
     async def close(self) -> None:
         with contextlib.suppress(Transient, Unknown, Refused):
             await self._ask("sign_out")
+        self._wire.leave(self._name)
 
     async def _order(self, do: str, rest: str) -> OrderReport:
         report: OrderReport = _order.read(await self._ask(do, rest))

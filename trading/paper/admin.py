@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from mikrobot_platform.kernel import plain
 from mikrobot_platform.kernel.money import currency
+from trading.engine.matching.market import Bar
 from trading.engine.matching.terms import Terms
 from trading.paper.faults import Fault, Faults
 from trading.paper.ledger import Ledger
@@ -25,9 +27,8 @@ class Clock:
     """The venue's time: the machine's, moved or stopped by a drill."""
 
     def __init__(self, begins: datetime | None = None) -> None:
-        self._moved, self._stopped = timedelta(0), None if begins is None else begins
-        if begins is not None:
-            self.set(begins, is_stopped=False)
+        self._moved = timedelta(0) if begins is None else begins - datetime.now(UTC)
+        self._stopped: datetime | None = None
 
     def now(self) -> datetime:
         return self._stopped or datetime.now(UTC) + self._moved
@@ -50,35 +51,49 @@ class Console:
 
 def carry_out(console: Console, command: str, told: Mapping[str, Any], now: datetime) -> Any:
     """Do one command and answer plain values."""
-    match command:
-        case "open":
-            _open(console, told)
-        case "price":
-            for line in told["prices"]:
-                console.venue.set_price(
-                    quote_of(line["symbol"], line["bid"], line["ask"], now, size=line.get("size", ""))
-                )
-        case "let_go":
-            console.venue.let_go(told["symbol"])
-        case "clock":
-            console.clock.set(datetime.fromisoformat(told["at"]), is_stopped=told.get("is_stopped", False))
-            console.prices.advance(console.clock.now())
-        case "tick":
-            console.venue.tick()
-        case "latency":
-            console.latency_ms[told.get("account", "")] = int(told["ms"])
-        case "fault":
-            console.faults.add(Fault.read(told))
-        case "clear_faults":
-            console.faults.clear()
-        case "count":
-            return _count(console)
-        case _:
-            raise Refused("unknown_command", command)
-    return True
+    if command not in COMMANDS:
+        raise Refused("unknown_command", command)
+    answer = COMMANDS[command](console, told, now)
+    return True if answer is None else answer
 
 
-def _open(console: Console, told: Mapping[str, Any]) -> None:
+def _price(console: Console, told: Mapping[str, Any], now: datetime) -> None:
+    for line in told["prices"]:
+        console.venue.set_price(quote_of(line["symbol"], line["bid"], line["ask"], now, size=line.get("size", "")))
+
+
+def _clock(console: Console, told: Mapping[str, Any], now: datetime) -> None:
+    console.clock.set(datetime.fromisoformat(told["at"]), is_stopped=told.get("is_stopped", False))
+    console.prices.advance(console.clock.now())
+
+
+def _tick(console: Console, told: Mapping[str, Any], now: datetime) -> None:
+    """Step every price, also those that stand still: nights pass, days end."""
+    for _pause in console.venue.tick(still=True):
+        pass
+
+
+def _latency(console: Console, told: Mapping[str, Any], now: datetime) -> None:
+    console.latency_ms[told.get("account", "")] = int(told["ms"])
+
+
+def _bar(console: Console, told: Mapping[str, Any], now: datetime) -> None:
+    console.venue.bar(plain.codec(Bar).read(told["bar"]))
+
+
+def _let_go(console: Console, told: Mapping[str, Any], now: datetime) -> None:
+    console.venue.let_go(told["symbol"])
+
+
+def _fault(console: Console, told: Mapping[str, Any], now: datetime) -> None:
+    console.faults.add(Fault.read(told))
+
+
+def _clear_faults(console: Console, told: Mapping[str, Any], now: datetime) -> None:
+    console.faults.clear()
+
+
+def _open(console: Console, told: Mapping[str, Any], now: datetime) -> None:
     """Open accounts: those in `names`, or the one in `name`, all with the same terms."""
     terms = Terms(currency=currency(told.get("currency", "USD")), is_hedged=told.get("positions") == "hedged")
     terms = replace(terms, **{name: read(told[name]) for name, read in _TERMS.items() if name in told})
@@ -86,7 +101,7 @@ def _open(console: Console, told: Mapping[str, Any]) -> None:
         console.venue.open(name, told["token"], balance=Decimal(told.get("balance", "100000")), terms=terms)
 
 
-def _count(console: Console) -> dict[str, Any]:
+def _count(console: Console, told: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Count orders and fills by account and client id, and open positions by account."""
     counted: dict[str, Any] = {table: {} for table in ("orders", "fills")}
     for table, by_account in counted.items():
@@ -102,3 +117,9 @@ def _count(console: Console) -> dict[str, Any]:
 
 def _signed(held: Any) -> Decimal:
     return Decimal(held.quantity * held.side.sign)
+
+
+COMMANDS: Mapping[str, Callable[[Console, Mapping[str, Any], datetime], Any]] = {
+    "open": _open, "price": _price, "let_go": _let_go, "bar": _bar, "tick": _tick, "clock": _clock,
+    "latency": _latency, "fault": _fault, "clear_faults": _clear_faults, "count": _count,
+}  # fmt: skip

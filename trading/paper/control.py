@@ -14,10 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from mikrobot_platform.environment import LONGEST_SOCKET
 from mikrobot_platform.kernel.plain import canonical
 
 ROOT = Path(__file__).resolve().parents[2]
-LONGEST_SOCKET = 100  # a Unix socket's path has room for 107 bytes
 ANSWER_S = 30
 
 

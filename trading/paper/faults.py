@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -82,7 +82,7 @@ class Faults:
         """Tell what goes wrong with a piece of news."""
         return self._strike(account, lambda fault: fault.kind in IN_NEWS)
 
-    def _strike(self, account: str, fits: Any) -> Fault | None:
+    def _strike(self, account: str, fits: Callable[[Fault], bool]) -> Fault | None:
         for at, fault in enumerate(self._waiting):
             if fault.account not in ("", account) or not fits(fault):
                 continue

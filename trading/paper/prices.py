@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from mikrobot_platform.kernel.decisions import Refusal
@@ -43,6 +43,7 @@ class Prices:
         self._now: datetime | None = None
         self._set: dict[str, Quote] = {}
         self._quotes: dict[str, Quote] = {}
+        self._days: dict[str, tuple[datetime, date | None]] = {}
         self._rates: RateBook = NO_RATES
         self._rates_until: datetime | None = None
         self._factors: dict[tuple[Currency, Currency], Ratio | None] = {}
@@ -69,8 +70,9 @@ class Prices:
         assert self._now is not None
         return self._now
 
-    def is_set(self, symbol: str) -> bool:
-        return symbol in self._set
+    def moves(self, symbol: str) -> bool:
+        """Tell whether a price follows the clock."""
+        return not self._is_still and symbol not in self._set
 
     def spec(self, symbol: str) -> InstrumentSpec | None:
         return listing.spec(symbol)
@@ -80,6 +82,18 @@ class Prices:
         if found is None and (spec := listing.spec(symbol)) is not None:
             found = self._quotes[symbol] = self._made(symbol, spec)
         return found
+
+    def trading_day(self, symbol: str, at: datetime) -> date | None:
+        """Look it up once a second: hours begin and end on whole ones."""
+        second = at.replace(microsecond=0)
+        known = self._days.get(symbol)
+        if known is None or known[0] != second:
+            spec = listing.spec(symbol)
+            day = spec.sessions.trading_day(second) if spec is not None else None
+            if day is not None and spec is not None and spec.expires is not None and day > spec.expires:
+                day = None
+            known = self._days[symbol] = second, day
+        return known[1]
 
     def factor(self, source: Currency, target: Currency) -> Ratio | None:
         """Convert at the middle of our own quotes of currency pairs, as they were within the last second."""
@@ -125,7 +139,7 @@ class Thin:
 
     def __init__(self, market: Prices, most: Callable[[InstrumentSpec], Decimal]) -> None:
         self._market, self._most = market, most
-        self.spec, self.factor = market.spec, market.factor
+        self.spec, self.factor, self.trading_day = market.spec, market.factor, market.trading_day
 
     def quote(self, symbol: str) -> Quote | None:
         found, spec = self._market.quote(symbol), self._market.spec(symbol)

@@ -148,10 +148,13 @@ class Server:
         if self._inbox:
             self._call_soon()
 
-    def step(self) -> None:
-        """Let prices move on."""
+    async def step(self) -> None:
+        """Let prices move on; whoever asks something meanwhile does not wait for all of it."""
         self.prices.advance(self.clock.now())
-        self.venue.tick()
+        for _pause in self.venue.tick():
+            self.ledger.commit()
+            self._after_commit(set())
+            await asyncio.sleep(0)
         self.ledger.commit()
         self._after_commit(set())
 
@@ -197,7 +200,7 @@ class Server:
             case Kind.DIE_BEFORE:
                 os.kill(os.getpid(), signal.SIGKILL)
             case Kind.TOO_MANY:
-                wire.out.append(_error(asked["id"], "too_many", "429", "as a drill asked for", fault.ms))
+                wire.out.append(_error(asked["id"], "too_many", "429", "as a drill asked for", fault.ms // 1000))
             case Kind.ERROR_BEFORE:
                 wire.out.append(_error(asked["id"], "server", "503", "as a drill asked for"))
             case Kind.EXPIRE:
@@ -216,6 +219,10 @@ class Server:
         except (StoredWrong, KeyError, ValueError, TypeError, ArithmeticError) as error:
             log.warning("a request that cannot be read", extra={"do": asked.get("do"), "error": repr(error)})
             return _error(number, "refused", "unreadable", f"{type(error).__name__}: {error}")
+        except Exception:
+            # A fault of ours. What others asked in the same batch is done all the same.
+            log.exception("a request that could not be carried out", extra={"do": asked.get("do")})
+            return _error(number, "server", "500", "the venue has failed")
 
     def _do(self, wire: Wire, asked: dict[str, Any], now: datetime, fault: Fault | None) -> str:
         do = asked["do"]
@@ -255,10 +262,6 @@ class Server:
         if account is not None:
             self._listeners.get(account.number, {}).pop(session, None)
         self._told.pop(session, None)
-
-    def end_sessions_of(self, account: Account) -> None:
-        for session in [key for key, whose in self._sessions.items() if whose is account]:
-            self._end_session(session)
 
     def lost(self, wire: Wire) -> None:
         """Forget the sessions of a connection that has ended."""
@@ -326,4 +329,4 @@ async def serve(server: Server, address: str, *, tick_ms: int, ready: Callable[[
             try:
                 await asyncio.wait_for(stop.wait(), tick_ms / 1000)
             except TimeoutError:
-                server.step()
+                await server.step()

@@ -6,9 +6,10 @@ Whatever is changed is put into the ledger; who calls commits it before anybody 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
@@ -17,12 +18,14 @@ from mikrobot_platform.kernel import plain
 from mikrobot_platform.kernel.market import Price
 from mikrobot_platform.kernel.money import CurrencyUnknown, currency
 from mikrobot_platform.kernel.orders import AccountReport, OrderChange, OrderRequest, PositionReport
+from trading.engine.matching.bars import on_bar
 from trading.engine.matching.book import Book, Outcome, Position
-from trading.engine.matching.market import Market, Quote
+from trading.engine.matching.market import Bar, Market, Quote
 from trading.engine.matching.orders import NotAccepted, cancel, modify, place, protect, refuse
+from trading.engine.matching.quiet import Band, bands
 from trading.engine.matching.steps import on_quote
 from trading.engine.matching.terms import Terms
-from trading.engine.matching.valuation import account_report, position_report
+from trading.engine.matching.valuation import RateMissing, account_report, position_report
 from trading.paper.faults import Fault, Kind
 from trading.paper.ledger import Ledger, Stored, fill_codec, order_codec
 from trading.paper.prices import Prices, Thin
@@ -34,7 +37,11 @@ account_codec = plain.codec(AccountReport)
 quote_codec = plain.codec(Quote)
 terms_codec = plain.codec(Terms)
 
+log = logging.getLogger(__name__)
+
 SET_PRICE = "price:"
+QUIET = timedelta(seconds=10)  # how long a band is believed, at least
+PAUSE_AFTER = 200
 
 
 class Refused(Exception):
@@ -53,6 +60,7 @@ class Account:
     name: str
     token: bytes  # digest
     book: Book
+    quiet: Mapping[str, Band] = field(default_factory=dict)  # which prices need not be asked about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,11 +117,6 @@ class Venue:
         self._ledger.open_account(name, account.token, book)
         return account
 
-    def account(self, name: str) -> Account:
-        if name not in self._accounts:
-            raise Refused("account_unknown", f"there is no account {name}")
-        return self._accounts[name]
-
     def accounts(self) -> list[Account]:
         return list(self._accounts.values())
 
@@ -129,6 +132,8 @@ class Venue:
             return _ASKS[do](self, account, asked, now)
         except NotAccepted as no:
             raise Refused(no.code, no.reason) from None
+        except RateMissing as missing:
+            raise Refused("rate_missing", f"nobody knows {missing}") from None
 
     def _place(self, account: Account, told: Any, now: datetime, fault: Fault | None) -> str:
         request: OrderRequest = request_codec.read(told)
@@ -139,9 +144,7 @@ class Venue:
             if fault is not None and fault.kind is Kind.PARTIAL:
                 market = Thin(self._prices, lambda spec: max(spec.lot_min, _half(request.quantity, spec.lot_step)))
             outcome = place(account.book, request, market, now=now)
-        text = order_codec.write(outcome.orders[0])
-        self._keep(account, outcome)
-        return text
+        return self._keep(account, outcome)[0]
 
     def _cancel(self, account: Account, asked: Mapping[str, Any], now: datetime) -> str:
         """Cancel every order that waits under a client id, or under an id of ours."""
@@ -149,7 +152,7 @@ class Venue:
         waiting = _waiting(account, name)
         for order_id in waiting:
             self._keep(account, cancel(account.book, order_id, self._prices, now=now))
-        found = self._ledger.order(waiting[-1]) if waiting else self._find(account, name)
+        found = self._ledger.order(account.number, waiting[-1]) if waiting else self._find(account, name)
         if found is None:
             raise Refused("order_unknown", f"there is no order {name}")
         return found
@@ -177,7 +180,7 @@ class Venue:
         found = self._ledger.orders(account.number, name)
         if found:
             return found[0]
-        return self._ledger.order(name) if name.startswith(f"{account.number}-") else None
+        return self._ledger.order(account.number, name)
 
     def _look(self, account: Account, asked: Mapping[str, Any], now: datetime) -> str:
         """Answer what changes nothing."""
@@ -185,7 +188,7 @@ class Venue:
             case "order":
                 return self._find(account, asked["order"]) or "null"
             case "working":
-                found = (self._ledger.order(order.id) for order in account.book.orders)
+                found = (self._ledger.order(account.number, order.id) for order in account.book.orders)
                 return _list(text for text in found if text)
             case "positions":
                 return _list(self._position(account, held, now) for held in account.book.positions)
@@ -208,35 +211,63 @@ class Venue:
         """Set a price, and carry out what it triggers in every account."""
         self._prices.put(quote)
         self._ledger.put_fact(SET_PRICE + quote.symbol, quote_codec.write(quote))
-        self._step(quote)
+        for _pause in self._step(quote):
+            pass
+
+    def bar(self, bar: Bar) -> None:
+        """Let a whole bar go by in every account; its closing price stays."""
+        for account in list(self._interested.get(bar.symbol, {}).values()):
+            outcome = on_bar(account.book, bar, self._prices)
+            if outcome.book != account.book:
+                self._keep(account, outcome)
+        self._prices.put(bar.closing)
+        self._ledger.put_fact(SET_PRICE + bar.symbol, quote_codec.write(bar.closing))
 
     def let_go(self, symbol: str) -> None:
         self._prices.let_go(symbol)
         self._ledger.drop_fact(SET_PRICE + symbol)
 
-    def tick(self) -> None:
-        """Step every symbol that matters to somebody to its price of now."""
-        for symbol, interested in list(self._interested.items()):
-            if interested and not self._prices.is_set(symbol):
-                quote = self._prices.quote(symbol)
-                if quote is not None:
-                    self._step(quote)
+    def tick(self, *, still: bool = False) -> Iterator[None]:
+        """Step what matters to somebody to its price of now, of prices that stand still only if asked to.
 
-    def _step(self, quote: Quote) -> None:
+        Pauses after every few accounts.
+        """
+        for symbol, interested in list(self._interested.items()):
+            quote = self._prices.quote(symbol) if interested else None
+            if quote is not None and (still or self._prices.moves(symbol)):
+                yield from self._step(replace(quote, at=self._prices.now))
+
+    def _step(self, quote: Quote) -> Iterator[None]:
+        stepped = 0
         for account in list(self._interested.get(quote.symbol, {}).values()):
-            before = account.book
-            outcome = on_quote(before, quote, self._prices)
-            if outcome.book != before:
+            band = account.quiet.get(quote.symbol)
+            if band is not None and band.holds(quote):
+                continue
+            try:
+                outcome = on_quote(account.book, quote, self._prices)
+            except Exception:
+                # One book that cannot be worked on must not stop the market for everybody.
+                log.exception("a price could not be brought to an account", extra={"number": account.number})
+                continue
+            if outcome.book != account.book:
                 self._keep(account, outcome)
+            # Not all in the same second: the number spreads them.
+            until = self._prices.now + QUIET * (100 + account.number % 100) / 100
+            account.quiet = bands(account.book, self._prices, until=until)
+            stepped += 1
+            if stepped % PAUSE_AFTER == 0:
+                yield
 
     # --- what follows ---
-    def _keep(self, account: Account, outcome: Outcome) -> None:
+    def _keep(self, account: Account, outcome: Outcome) -> list[str]:
+        """Make what was done the state of the account; give the text of its order reports."""
         before = account.book
-        account.book = outcome.book
-        self._ledger.put(outcome)
+        account.book, account.quiet = outcome.book, {}
+        texts = self._ledger.put(outcome)
         self._note_interest(account, before.symbols)
         if self.hears(account):
             self._tell(account, outcome, {held.id: held for held in before.positions})
+        return texts
 
     def _note_interest(self, account: Account, before: set[str]) -> None:
         after = account.book.symbols

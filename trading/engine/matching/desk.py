@@ -12,10 +12,10 @@ from decimal import Decimal
 from mikrobot_platform.kernel.instruments import InstrumentSpec
 from mikrobot_platform.kernel.market import Price, Quantity, Side
 from mikrobot_platform.kernel.money import EXACT, Ratio, Rounding, minor_unit
-from mikrobot_platform.kernel.orders import FillReport, OrderReport, OrderState
+from mikrobot_platform.kernel.orders import FillReport, OrderReport, OrderRequest, OrderState, OrderType
 from trading.engine.matching.book import ZERO, Book, Entry, Outcome, Position, Taken, Working
 from trading.engine.matching.chance import draw
-from trading.engine.matching.market import Market, Quote
+from trading.engine.matching.market import Bar, Market, Quote
 from trading.engine.matching.valuation import average_price, equity, in_account_money, margin_of, margin_used, result
 
 NO_MONEY, NOTHING_TO_REDUCE, SIBLING = "no_money", "nothing_to_reduce", "sibling_filled"
@@ -25,13 +25,14 @@ STOP_LOSS, TAKE_PROFIT, STOP_OUT = "stop_loss", "take_profit", "stop_out"
 class Desk:
     """Hold a book open for one step."""
 
-    def __init__(self, book: Book, market: Market, now: datetime) -> None:
+    def __init__(self, book: Book, market: Market, now: datetime, bar: Bar | None = None) -> None:
         self.market, self.now, self.terms, self.number = market, now, book.terms, book.number
+        self._bar = bar  # the one that all of this happens in
         self.balance, self.serial = book.balance, book.serial
         self.orders = {order.id: order for order in book.orders}
         self.positions = {held.id: held for held in book.positions}
         self._taken = {(used.symbol, used.side): used for used in book.taken}
-        self._reports: dict[str, OrderReport] = {}
+        self._told: dict[str, tuple[Working, OrderState, str]] = {}
         self._fills: list[FillReport] = []
 
     def book(self) -> Book:
@@ -42,9 +43,15 @@ class Desk:
             taken=tuple(self._taken.values()),
         )  # fmt: skip
 
+    def ended(self, order_id: str) -> tuple[Working, str] | None:
+        """Say how far an order had come when it was cancelled in this step, and why."""
+        order, state, reason = self._told[order_id]
+        return (order, reason) if state is OrderState.CANCELLED else None
+
     def outcome(self) -> Outcome:
         """Give the new book and everything that there is to report, the orders as they stand at the end."""
-        return Outcome(book=self.book(), orders=tuple(self._reports.values()), fills=tuple(self._fills))
+        orders = tuple([self._report(*told) for told in self._told.values()])
+        return Outcome(book=self.book(), orders=orders, fills=tuple(self._fills))
 
     def next_id(self) -> str:
         self.serial += 1
@@ -70,22 +77,15 @@ class Desk:
         return changed
 
     def report(self, order: Working, state: OrderState, reason: str = "") -> None:
-        self._reports[order.id] = OrderReport(
-            client_id=order.request.client_id,
-            venue_order_id=order.id,
-            symbol=order.request.symbol,
-            state=state,
-            filled=order.filled,
-            average_price=self._average(order),
-            reason=reason,
-            revision=order.revision,
-            at=self.now,
-        )
+        """Note how an order stands; what is noted last is told."""
+        self._told[order.id] = order, state, reason
 
-    def _average(self, order: Working) -> Price | None:
-        if not order.filled:
-            return None
-        return average_price(order.cost, order.filled, self.spec(order.request.symbol))
+    def _report(self, order: Working, state: OrderState, reason: str) -> OrderReport:
+        average = average_price(order.cost, order.filled, self.spec(order.request.symbol)) if order.filled else None
+        return OrderReport(
+            client_id=order.request.client_id, venue_order_id=order.id, symbol=order.request.symbol, state=state,
+            filled=order.filled, average_price=average, reason=reason, revision=order.revision, at=self.now,
+        )  # fmt: skip
 
     # --- carrying out ---
     def slipped(self, symbol: str, side: Side, price: Price, name: str) -> Price:
@@ -95,6 +95,8 @@ class Desk:
         spec = self.spec(symbol)
         ticks = draw(self.terms.seed, symbol, name, below=self.terms.most_slippage_ticks + 1)
         moved = EXACT.add(price, EXACT.multiply(spec.tick_size, Decimal(side.sign * ticks)))
+        if self._bar is not None:
+            moved = min(max(moved, self._bar.lowest(side)), self._bar.highest(side))
         return Price(max(moved, spec.tick_size))
 
     def available(self, quote: Quote, side: Side, wanted: Decimal) -> Decimal:
@@ -145,11 +147,14 @@ class Desk:
             order,
             filled=EXACT.add(order.filled, quantity),
             cost=EXACT.add(order.cost, EXACT.multiply(quantity, price)),
+            revision=order.revision + 1,
         )
         if done.left > 0:
-            self.keep(done)
+            self.orders[order.id] = done
+            self.report(done, OrderState.PARTIAL)
         else:
-            self.end(done, OrderState.FILLED)
+            del self.orders[order.id]
+            self.report(done, OrderState.FILLED)
         self._tell_siblings(done, quantity)
         self._drop_what_reduces_nothing(request.symbol)
 
@@ -182,8 +187,8 @@ class Desk:
         self._book(
             FillReport(
                 id=self.next_id(), client_id=client_id, venue_order_id=order_id, symbol=held.symbol,
-                side=held.side.opposite, quantity=Quantity(quantity), price=price, fee=ZERO, profit=profit,
-                position_id=held.id, at=self.now,
+                side=held.side.opposite, quantity=Quantity(quantity), price=price, fee=self._fee(quantity),
+                profit=profit, position_id=held.id, at=self.now,
             )
         )  # fmt: skip
 
@@ -200,7 +205,7 @@ class Desk:
         else:
             held = replace(
                 held,
-                entries=(*held.entries, entry),
+                entries=_joined(held.entries, entry),
                 # The newest protection speaks for the whole position, as there is one only.
                 stop_loss=request.stop_loss or held.stop_loss,
                 take_profit=request.take_profit or held.take_profit,
@@ -209,7 +214,7 @@ class Desk:
         self._book(
             FillReport(
                 id=self.next_id(), client_id=request.client_id, venue_order_id=order.id, symbol=request.symbol,
-                side=request.side, quantity=Quantity(quantity), price=price, fee=ZERO, profit=None,
+                side=request.side, quantity=Quantity(quantity), price=price, fee=self._fee(quantity), profit=None,
                 position_id=held.id, at=self.now,
             )
         )  # fmt: skip
@@ -219,20 +224,27 @@ class Desk:
 
     def _book(self, fill: FillReport) -> None:
         """Book what a fill made, less its fee."""
-        fee = EXACT.multiply(self.terms.commission_per_lot, fill.quantity)
-        if fee:
-            fee = in_account_money(fee, self.terms.currency, self.terms, self.market, Rounding.UP)
-        self.balance = EXACT.subtract(EXACT.add(self.balance, fill.profit or ZERO), fee)
-        self._fills.append(replace(fill, fee=fee))
+        self.balance = EXACT.subtract(EXACT.add(self.balance, fill.profit or ZERO), fill.fee)
+        self._fills.append(fill)
+
+    def _fee(self, quantity: Decimal) -> Decimal:
+        if not self.terms.commission_per_lot:
+            return ZERO
+        fee = EXACT.multiply(self.terms.commission_per_lot, quantity)
+        return in_account_money(fee, self.terms.currency, self.terms, self.market, Rounding.UP)
 
     def close_by_venue(self, held: Position, quantity: Decimal, price: Price, reason: str) -> None:
         """Close a position by an order that the venue makes itself; it has no client id."""
-        order_id = self.next_id()
-        self.close(held, quantity, price, client_id="", order_id=order_id)
-        self._reports[order_id] = OrderReport(
-            client_id="", venue_order_id=order_id, symbol=held.symbol, state=OrderState.FILLED, filled=quantity,
-            average_price=price, reason=reason, revision=1, at=self.now,
+        request = OrderRequest(
+            client_id="", symbol=held.symbol, side=held.side.opposite, type=OrderType.MARKET,
+            quantity=Quantity(quantity), position_id=held.id, reduces_only=True,
         )  # fmt: skip
+        order = Working(
+            id=self.next_id(), request=request, placed_at=self.now, quantity=quantity, filled=quantity,
+            cost=EXACT.multiply(quantity, price),
+        )  # fmt: skip
+        self.close(held, quantity, price, client_id="", order_id=order.id)
+        self.report(order, OrderState.FILLED, reason)
         self._drop_what_reduces_nothing(held.symbol)
 
     # --- what follows from a fill ---
@@ -268,6 +280,14 @@ class Desk:
         now = self.book()
         freed = (margin_of(held.quantity, held.cost, spec, self.terms, self.market) for held in closing)
         return needed <= equity(now, self.market) - margin_used(now, self.market) + sum(freed, ZERO)
+
+
+def _joined(entries: tuple[Entry, ...], more: Entry) -> tuple[Entry, ...]:
+    """Add an entry; to the last one, where the price is the same."""
+    last = entries[-1]
+    if last.price != more.price:
+        return *entries, more
+    return *entries[:-1], replace(last, quantity=EXACT.add(last.quantity, more.quantity))
 
 
 def _split(entries: tuple[Entry, ...], quantity: Decimal) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:

@@ -7,7 +7,7 @@ spread on top of what the chart shows.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
@@ -91,6 +91,9 @@ class Market(Protocol):
 
     def quote(self, symbol: str) -> Quote | None:
         """Say the last price of a symbol."""
+
+    def trading_day(self, symbol: str, at: datetime) -> date | None:
+        """Say to which trading day a moment belongs; None when the symbol cannot be traded then."""
 
     def factor(self, source: Currency, target: Currency) -> Ratio | None:
         """Say exactly what one unit of a currency is worth in another; None when nobody knows."""

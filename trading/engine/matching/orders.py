@@ -16,7 +16,7 @@ from mikrobot_platform.kernel.orders import OrderChange, OrderRequest, OrderStat
 from trading.engine.matching.book import Book, Outcome, Position, Working
 from trading.engine.matching.desk import NOTHING_TO_REDUCE, Desk
 from trading.engine.matching.market import Market, Quote
-from trading.engine.matching.steps import try_at
+from trading.engine.matching.steps import is_beyond, try_at
 from trading.engine.matching.valuation import RateMissing
 
 CANCELLED_BY_CLIENT, REST_OF_IOC = "by_client", "not_filled_at_once"
@@ -36,23 +36,26 @@ def place(book: Book, request: OrderRequest, market: Market, *, now: datetime) -
     The same client id twice makes two orders: a venue that would look at it could not show that we do.
     """
     desk = Desk(book, market, now)
+    day = market.trading_day(request.symbol, now)
     order = Working(
         id=desk.next_id(), request=request, placed_at=now, quantity=request.quantity,
-        limit=request.limit, stop=request.stop,
+        limit=request.limit, stop=request.stop, day=day,
     )  # fmt: skip
     try:
-        spec, quote = _check(book, order, desk, market, now)
+        quote = _check(order, desk, is_open=day is not None)
         if request.type is OrderType.TRAILING and order.stop is None:
             order = replace(order, stop=_trail(request, quote))
-        order = replace(order, day=spec.sessions.trading_day(now))
         desk.orders[order.id] = order
         desk.report(order, OrderState.WORKING)
-        if spec.is_open(now):
+        if day is not None:
             try_at(desk, order, quote)
     except NotAccepted as refused:
         return refuse(book, request, refused.code, refused.reason, now=now)
     except RateMissing as missing:
         return refuse(book, request, "rate_missing", f"nobody knows {missing}", now=now)
+    ended = desk.ended(order.id)
+    if ended is not None and not ended[0].filled:
+        return refuse(book, request, ended[1], "it cannot be carried out", now=now)
     waiting = desk.orders.get(order.id)
     if waiting is not None and request.time_in_force is TimeInForce.IOC:
         desk.end(waiting, OrderState.CANCELLED, REST_OF_IOC)
@@ -91,11 +94,12 @@ def modify(book: Book, order_id: str, change: OrderChange, market: Market, *, no
         order, request=request, limit=change.limit or order.limit, stop=change.stop or order.stop,
         quantity=change.quantity or order.quantity,
     )  # fmt: skip
-    spec, quote = _check(book, changed, desk, market, now)
+    is_open = market.trading_day(request.symbol, now) is not None
+    quote = _check(changed, desk, is_open=is_open)
     if changed.left <= 0:
         raise NotAccepted("quantity", "as much has been filled already")
     changed = desk.keep(changed)
-    if spec.is_open(now):
+    if is_open:
         try_at(desk, changed, quote)
     return desk.outcome()
 
@@ -107,7 +111,7 @@ def protect(book: Book, position_id: str, change: OrderChange, market: Market, *
     if held is None:
         raise NotAccepted("position_unknown", f"there is no position {position_id}")
     spec, quote = _listed(held.symbol, market)
-    _check_protection(held.side, change.stop_loss, change.take_profit, quote.price(held.side.opposite), spec)
+    _check_protection(held.side, change.stop_loss, change.take_profit, [quote.price(held.side.opposite)], spec)
     desk.positions[position_id] = _protected(held, change)
     return desk.outcome()
 
@@ -137,26 +141,23 @@ def _listed(symbol: str, market: Market) -> tuple[InstrumentSpec, Quote]:
     return spec, quote
 
 
-def _check(
-    book: Book, order: Working, desk: Desk, market: Market, now: datetime
-) -> tuple[InstrumentSpec, Quote]:  # fmt: skip
+def _check(order: Working, desk: Desk, *, is_open: bool) -> Quote:
     """Refuse what cannot be carried out: in this order symbol, quantity, prices, hours, what it would reduce."""
     request = order.request
-    spec, quote = _listed(request.symbol, market)
+    spec, quote = _listed(request.symbol, desk.market)
     if not spec.lot_min <= request.quantity <= spec.lot_max or EXACT.remainder(request.quantity, spec.lot_step):
         raise NotAccepted(
             "quantity", f"{request.quantity:f} is not from {spec.lot_min} to {spec.lot_max} by {spec.lot_step}"
         )
     _check_levels(order, quote, spec)
-    if not spec.is_open(now) and (
-        request.type is OrderType.MARKET or request.time_in_force is TimeInForce.IOC or _is_over(spec, now)
-    ):
+    cannot_wait = request.type is OrderType.MARKET or request.time_in_force is TimeInForce.IOC
+    if not is_open and (cannot_wait or _is_over(spec, desk.now)):
         raise NotAccepted("market_closed", f"{request.symbol} cannot be traded now")
     if request.position_id and request.position_id not in desk.positions:
         raise NotAccepted("position_unknown", f"there is no position {request.position_id}")
     if (request.reduces_only or request.position_id) and not desk.closes(order):
         raise NotAccepted(NOTHING_TO_REDUCE, f"nothing in {request.symbol} can be made smaller by this")
-    return spec, quote
+    return quote
 
 
 def _is_over(spec: InstrumentSpec, now: datetime) -> bool:
@@ -181,21 +182,30 @@ def _check_levels(order: Working, quote: Quote, spec: InstrumentSpec) -> None:
         distance = (order.stop - price) * request.side.sign
         if distance <= 0 or distance < spec.stops_level:
             raise NotAccepted("stop_passed", f"{order.stop:f} is not beyond {price:f}")
-    reference = order.limit or (order.stop if needs_stop else None) or quote.price(request.side.opposite)
-    _check_protection(request.side, request.stop_loss, request.take_profit, reference, spec)
+    _check_protection(request.side, request.stop_loss, request.take_profit, _entries(order, quote), spec)
+
+
+def _entries(order: Working, quote: Quote) -> list[Price]:
+    """Name the prices at which the order may be carried out, where nothing is jumped over."""
+    side = order.request.side
+    if order.stop is not None and not order.is_triggered:
+        return [level for level in (order.stop, order.limit) if level is not None]
+    if order.limit is not None and not is_beyond(order.limit, quote.price(side), side):
+        return [order.limit]
+    return [quote.price(side.opposite)]  # at once, and then worth what the other side pays
 
 
 def _check_protection(
-    side: Side, stop_loss: Price | None, take_profit: Price | None, reference: Price, spec: InstrumentSpec
+    side: Side, stop_loss: Price | None, take_profit: Price | None, entries: list[Price], spec: InstrumentSpec
 ) -> None:
     for level, sign, name in ((stop_loss, -side.sign, "stop"), (take_profit, side.sign, "target")):
         if level is None:
             continue
         if level <= 0 or not spec.is_on_tick(level):
             raise NotAccepted("off_tick", f"{level:f} is not on the grid of {spec.tick_size}")
-        distance = (level - reference) * sign
+        distance, entry = min(((level - entry) * sign, entry) for entry in entries)
         if distance <= 0 or distance < spec.stops_level:
-            raise NotAccepted(f"{name}_side", f"a {name} at {level:f} is not beyond {reference:f}")
+            raise NotAccepted(f"{name}_side", f"a {name} at {level:f} is not beyond {entry:f}")
 
 
 def _trail(request: OrderRequest, quote: Quote) -> Price:
@@ -211,6 +221,9 @@ class _Nowhere:
         return None
 
     def quote(self, symbol: str) -> None:
+        return None
+
+    def trading_day(self, symbol: str, at: datetime) -> None:
         return None
 
     def factor(self, source: object, target: object) -> None:

@@ -7,6 +7,7 @@ It comes in this order: nights that have passed, day orders that are over, prote
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 from mikrobot_platform.kernel.market import Price, Side
@@ -15,7 +16,7 @@ from mikrobot_platform.kernel.orders import OrderState, TimeInForce
 from trading.engine.matching.book import Book, Outcome, Position, Working
 from trading.engine.matching.desk import STOP_LOSS, STOP_OUT, TAKE_PROFIT, Desk
 from trading.engine.matching.market import Market, Quote
-from trading.engine.matching.valuation import equity, floating, in_account_money, margin_used
+from trading.engine.matching.valuation import RateMissing, equity, floating, in_account_money, margin_used
 
 DAY_OVER = "day_over"
 
@@ -23,26 +24,34 @@ DAY_OVER = "day_over"
 def on_quote(book: Book, quote: Quote, market: Market) -> Outcome:
     """Carry out whatever a new price triggers. `market` knows the price already."""
     desk = Desk(book, market, quote.at)
-    spec = market.spec(quote.symbol)
-    charge_nights(desk)
-    if spec is not None and spec.is_open(quote.at):
-        end_days(desk, quote)
-        at_quote(desk, quote)
-        stop_out(desk)
+    day = market.trading_day(quote.symbol, quote.at)
+    try:
+        charge_nights(desk)
+        if day is not None:
+            end_days(desk, quote.symbol, day)
+            at_quote(desk, quote)
+            stop_out(desk)
+    except RateMissing:
+        return Outcome(book=book)  # nobody can say what this would make; the next price comes soon
     return desk.outcome()
 
 
 def at_quote(desk: Desk, quote: Quote) -> None:
-    for held in held_in(desk, quote.symbol):
-        _protect_at(desk, held, quote)
+    """Carry out stops and targets, then orders, then the stops and targets of what these have opened."""
+    _protect(desk, quote)
     for order in list(desk.orders.values()):
         if order.request.symbol == quote.symbol and order.id in desk.orders:
             try_at(desk, desk.orders[order.id], quote)
-            _follow(desk, order.id, quote.price(order.request.side))
+            moved = trailed(desk.orders.get(order.id, order), quote.price(order.request.side))
+            if moved is not None and order.id in desk.orders:
+                desk.orders[order.id] = moved
+    _protect(desk, quote)
 
 
-def held_in(desk: Desk, symbol: str) -> list[Position]:
-    return [held for held in desk.positions.values() if held.symbol == symbol]
+def _protect(desk: Desk, quote: Quote) -> None:
+    for held in list(desk.positions.values()):
+        if held.symbol == quote.symbol:
+            _protect_at(desk, held, quote)
 
 
 def is_beyond(price: Decimal, level: Decimal, side: Side) -> bool:
@@ -87,15 +96,15 @@ def try_at(desk: Desk, order: Working, quote: Quote) -> None:
     desk.fill(order, quantity, price)
 
 
-def _follow(desk: Desk, order_id: str, best: Price) -> None:
-    """Draw a trailing stop after a price that has moved away from it."""
-    order = desk.orders.get(order_id)
-    if order is None or order.request.trail is None or order.stop is None or order.is_triggered:
-        return
-    side = order.request.side
-    level = Price(EXACT.add(best, EXACT.multiply(order.request.trail, Decimal(side.sign))))
-    if not is_beyond(level, order.stop, side) and level > 0:
-        desk.orders[order_id] = replace(order, stop=level, revision=order.revision + 1)
+def trailed(order: Working, best: Price) -> Working | None:
+    """Draw a trailing stop after a price that has moved away from it; None when it stays."""
+    trail, side = order.request.trail, order.request.side
+    if trail is None or order.stop is None or order.is_triggered:
+        return None
+    level = Price(EXACT.add(best, EXACT.multiply(trail, Decimal(side.sign))))
+    if is_beyond(level, order.stop, side) or level <= 0:
+        return None
+    return replace(order, stop=level)
 
 
 # --- time ---
@@ -110,10 +119,9 @@ def charge_nights(desk: Desk) -> None:
         desk.positions[held.id] = replace(held, swap=EXACT.add(held.swap, swap), swap_due=due)
 
 
-def end_days(desk: Desk, quote: Quote) -> None:
-    day = desk.spec(quote.symbol).sessions.trading_day(desk.now)
+def end_days(desk: Desk, symbol: str, day: date) -> None:
     for order in list(desk.orders.values()):
-        if order.request.symbol != quote.symbol or order.request.time_in_force is not TimeInForce.DAY:
+        if order.request.symbol != symbol or order.request.time_in_force is not TimeInForce.DAY:
             continue
         if order.day is None:
             desk.orders[order.id] = replace(order, day=day)
