@@ -152,14 +152,13 @@ def settle(
        position goes by its own id.
     """
     once, contradictions = _once(fills)
+
+    def place_of(one: Booked) -> tuple[str, str]:
+        return one.fill.symbol, one.fill.position_id if positions is Positions.HEDGED else ""
+
     done: list[_Book] = []
-
-    def name_of(one: Booked) -> str:
-        hedged = positions is Positions.HEDGED and one.fill.position_id
-        return one.fill.position_id if hedged else one.fill.symbol
-
-    for name, group in groupby(sorted(once, key=lambda one: (name_of(one), *_order(one))), key=name_of):
-        done += _fold(name, group, specs, currency)
+    for (symbol, position), group in groupby(sorted(once, key=lambda one: (place_of(one), _order(one))), key=place_of):
+        done += _fold(position or symbol, group, specs, currency)
     loose = _charge(done, charges, positions)
     done.sort(key=lambda book: (book.opened_at, book.id))
     return Settled(
@@ -201,6 +200,7 @@ def _fold(
             if book is None or book.open == 0:
                 if book is not None:
                     yield book
+                # Netted, or reopened under the same id, a position is told apart by the fill that opened it.
                 is_plain = book is None and name == fill.position_id
                 book = _Book(id=name if is_plain else f"{name}:{fill.id}", first=one)
             book.put_on(one, left, fee)

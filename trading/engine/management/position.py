@@ -151,9 +151,9 @@ def standing_stops(position: Held) -> tuple[StandingStop, ...] | None:
     return tuple(sorted(found, key=lambda stop: (-stop.price * position.side.sign, stop.order)))
 
 
-def money_in_price(amount: Decimal, quantity: Decimal, spec: InstrumentSpec, rate: Ratio) -> Ratio:
+def money_in_price(amount: Ratio, quantity: Decimal, spec: InstrumentSpec, rate: Ratio) -> Ratio:
     """Turn an amount of account money into a distance in price, for so many lots."""
-    return Ratio(amount).over(rate.times(EXACT.multiply(quantity, spec.contract_size)))
+    return amount.over(rate.times(EXACT.multiply(quantity, spec.contract_size)))
 
 
 def shown(value: Ratio) -> Decimal:

@@ -105,28 +105,23 @@ def breakeven(case: Case) -> Wish | None:
 
     A swap that was received is not counted: it would lower the stop below the entry.
     """
-    plan, position, market = case.plan.breakeven, case.position, case.market
-    risk, quote = position.risk, market.quote
-    if plan is None or case.price is None or quote is None:
-        return None
-    if plan.at_r is not None:
-        if risk is None:
-            return None
-        trigger = risk.times(plan.at_r)
-    else:
-        trigger = Ratio(plan.at_distance or _ZERO)
-    if not case.has_gained(case.best, trigger):
+    plan, position, quote, trigger = case.plan.breakeven, case.position, case.market.quote, _breakeven_trigger(case)
+    if (
+        plan is None
+        or trigger is None
+        or quote is None
+        or case.price is None
+        or not case.has_gained(case.best, trigger)
+    ):
         return None
     costs = _costs(case)
-    if costs.top and market.rate is None:
-        return None  # what they mean in price is not known
-    in_price = Ratio(_ZERO)
-    if costs.top and market.rate is not None:
-        one = money_in_price(Decimal(1), position.quantity, position.spec, market.rate)
-        in_price = costs.by(one)
+    in_price = _in_price(case, costs)
+    if in_price is None:
+        return None
     spread = EXACT.multiply(quote.spread, plan.spreads)
-    least = _towards_profit(case, in_price)
-    price = _towards_profit(case, in_price.plus(Ratio(spread)))
+    least, price = _towards_profit(case, in_price), _towards_profit(case, in_price.plus(Ratio(spread)))
+    if least is None or price is None:
+        return None
     if (case.price - price) * position.side.sign < max(position.spec.stops_level, position.spec.tick_size):
         return None  # the price has come back: there it would be hit at once, or refused
     return Wish(
@@ -142,6 +137,24 @@ def breakeven(case: Case) -> Wish | None:
     )  # fmt: skip
 
 
+def _breakeven_trigger(case: Case) -> Ratio | None:
+    """Return how far a trade has to come before its stop goes to breakeven; None when that is not known."""
+    plan, risk = case.plan.breakeven, case.position.risk
+    if plan is None:
+        return None
+    if plan.at_r is None:
+        return None if plan.at_distance is None else Ratio(plan.at_distance)
+    return None if risk is None else risk.times(plan.at_r)
+
+
+def _in_price(case: Case, costs: Ratio) -> Ratio | None:
+    """Turn costs into a distance in price; None when there are some and nobody knows the rate."""
+    if not costs.top:
+        return costs
+    rate, position = case.market.rate, case.position
+    return None if rate is None else money_in_price(costs, position.quantity, position.spec, rate)
+
+
 def _costs(case: Case) -> Ratio:
     """Add up, for what is open, its share of the fees so far, the fee to close it, and the swap that was paid."""
     position = case.position
@@ -150,11 +163,12 @@ def _costs(case: Case) -> Ratio:
     return per_lot.plus(closing).times(position.quantity).plus(Ratio(max(-position.swap, _ZERO)))
 
 
-def _towards_profit(case: Case, distance: Ratio) -> Price:
-    side = case.position.side
+def _towards_profit(case: Case, distance: Ratio) -> Price | None:
+    """Return the price at which a sale or a buy has gained a distance; None when a sale cannot: it is below zero."""
+    side, spec = case.position.side, case.position.spec
     rounding = Rounding.UP if side is Side.BUY else Rounding.DOWN
     exact = case.position.level(distance).rounded(_FINE, rounding)
-    return case.position.spec.round_price(exact, side, Towards.PROFIT)
+    return None if exact < spec.tick_size else spec.round_price(exact, side, Towards.PROFIT)
 
 
 def trail(case: Case) -> Wish | None:
