@@ -219,7 +219,10 @@ from unnest(%(organizations)s::uuid[], %(orders)s::uuid[], %(states)s::text[], %
     as told (organization_id, id, state, code, reason, venue_order, revision, filled, price, at)
 where o.organization_id = told.organization_id and o.id = told.id and told.revision >= o.revision
     and (o.state, told.state) in (select * from unnest(%(befores)s::text[], %(afters)s::text[]))
+returning o.id
 """
+# Held in one order, because what venues tell moves the same rows at the same time.
+HOLD_ORDERS = "select 1 from trading_order where id = any(%(orders)s::uuid[]) order by id for update"
 
 
 def run(statement: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
