@@ -30,7 +30,7 @@ SILENCE = timedelta(seconds=sending.ANSWER_S + 5)  # after which whoever claimed
 
 def carry_on(*, now: datetime, among: Collection[UUID] | None = None) -> int:
     """Move on what waits, newest step first so that nothing is done twice in one look; return how much there was."""
-    return _forgotten(now, among) + _orders(now, among) + _shards(now, among) + _signals(now, among)
+    return _forgotten(now, among) + _orders(now, among) + _shards(now, among) + carry_signals(now=now, among=among)
 
 
 def plan_shard(shard_id: UUID, *, now: datetime) -> int:
@@ -39,7 +39,7 @@ def plan_shard(shard_id: UUID, *, now: datetime) -> int:
     return sending.submit([one.order_id for one in planned], now=now)
 
 
-def _signals(now: datetime, among: Collection[UUID] | None) -> int:
+def carry_signals(*, now: datetime, among: Collection[UUID] | None = None) -> int:
     """Fan out what was judged and taken."""
     with system_scope("signals.sweep"):
         rows = Signal.objects.filter(state=SignalState.VALID, fanned_at=None).order_by("received_at")

@@ -29,7 +29,7 @@ from mikrobot_platform.kernel.events import EventName
 from mikrobot_platform.kernel.market import Price, Quantity, Side
 from mikrobot_platform.kernel.orders import MOVES, OrderReport, OrderRequest, OrderState, OrderType, TimeInForce
 from risk_management.services import quota
-from trading.brokers import Refused, SessionEnded, Transient
+from trading.brokers import Refused, SessionEnded, Transient, Unknown
 from trading.desk import Door, desk
 from trading.folding import bare
 from trading.statements import CLAIM, HOLD_ORDERS, RECORD, WITHDRAW
@@ -141,13 +141,14 @@ async def _answer(order: Claimed) -> Answer:
             report = await session.place(order.request)
     except Refused as error:
         return _told(order, OrderState.REFUSED, error.code, error.reason)
-    except SessionEnded as error:
-        desk.forget(order.door)
-        return _told(order, OrderState.PLANNED, "session_ended", str(error))
-    except Transient as error:
+    except (
+        Transient
+    ) as error:  # it never left, or was turned away: it stays planned, and is sent again if it is not too old
+        if isinstance(error, SessionEnded):
+            desk.forget(order.door)
         return _told(order, OrderState.PLANNED, "not_sent", str(error))
-    except TimeoutError:
-        return _told(order, OrderState.UNKNOWN, "no_answer", f"no answer in {ANSWER_S} s")
+    except (Unknown, TimeoutError) as error:
+        return _told(order, OrderState.UNKNOWN, "no_answer", str(error) or f"no answer in {ANSWER_S} s")
     except Exception as error:
         log.exception("an order met something unexpected and is asked about", extra={"order": str(order.order_id)})
         return _told(order, OrderState.UNKNOWN, "unexpected", type(error).__name__)

@@ -150,10 +150,10 @@ PLAN_ORDERS = """
 insert into trading_order
     (id, organization_id, account_id, client_id, purpose, signal_id, receipt_id, strategy_id, symbol, venue_symbol,
      side, type, quantity, "limit", stop, stop_loss, take_profit, risk, state, decided_at, expires_at,
-     time_in_force, reduces_only, reason_code, reason, venue_order_id, revision, filled)
+     time_in_force, reduces_only, venue_position, reason_code, reason, venue_order_id, revision, filled)
 select id, organization_id, account_id, client_id, %(purpose)s, %(signal)s, receipt_id, %(strategy)s, %(symbol)s,
        %(venue_symbol)s, %(side)s, %(type)s, quantity, %(limit)s::numeric, %(stop)s::numeric, %(stop_loss)s::numeric,
-       %(take_profit)s::numeric, risk, %(state)s, %(now)s, %(expires)s, 'gtc', false, '', '', '', 0, 0
+       %(take_profit)s::numeric, risk, %(state)s, %(now)s, %(expires)s, 'gtc', false, '', '', '', '', 0, 0
 from unnest(%(ids)s::uuid[], %(organizations)s::uuid[], %(accounts)s::uuid[], %(client_ids)s::text[],
             %(receipts)s::uuid[], %(quantities)s::numeric[], %(risks)s::numeric[])
     as taking (id, organization_id, account_id, client_id, receipt_id, quantity, risk)
@@ -195,8 +195,7 @@ where o.id = any(%(orders)s::uuid[]) and o.state = 'planned'
     and a.organization_id = o.organization_id and a.id = o.account_id
 returning o.organization_id, o.account_id, a.venue, o.id, o.signal_id, o.client_id, o.venue_symbol, o.side, o.type,
     o.quantity, o."limit", o.stop, o.trail, o.stop_loss, o.take_profit, o.time_in_force, o.reduces_only,
-    (select venue_position_id from trading_position p
-        where p.organization_id = o.organization_id and p.id = o.position_id)
+    o.venue_position
 """
 
 # How orders stand by their venues' word: only along the table of moves, and never by an older report.
@@ -223,6 +222,20 @@ returning o.id
 """
 # Held in one order, because what venues tell moves the same rows at the same time.
 HOLD_ORDERS = "select 1 from trading_order where id = any(%(orders)s::uuid[]) order by id for update"
+
+# Exits for whatever is open at venues, ours or not. Those of a stop are named by it, so that asking twice writes once.
+WRITE_EXITS = """
+insert into trading_order
+    (id, organization_id, account_id, client_id, purpose, symbol, venue_symbol, side, type, quantity, state, decided_at,
+     time_in_force, reduces_only, venue_position, reason_code, reason, venue_order_id, revision, filled)
+select id, organization_id, account_id, client_id, 'exit', symbol, symbol, side, 'market', quantity, 'planned', %(now)s,
+       'gtc', true, venue_position, '', '', '', 0, 0
+from unnest(%(ids)s::uuid[], %(organizations)s::uuid[], %(accounts)s::uuid[], %(client_ids)s::text[],
+            %(symbols)s::text[], %(sides)s::text[], %(quantities)s::numeric[], %(venue_positions)s::text[])
+    as open (id, organization_id, account_id, client_id, symbol, side, quantity, venue_position)
+on conflict (organization_id, client_id) do nothing
+returning id
+"""
 
 
 def run(statement: str, values: dict[str, Any]) -> tuple[Any, ...] | None:

@@ -10,11 +10,19 @@ from accounts.jobs import HouseTask
 
 @shared_task(name="trading.sweep_signals", base=HouseTask)
 def sweep_signals() -> int:
-    """Read the messages that stand still, judge the signals that wait, and carry on with what was taken."""
+    """Read the messages that stand still, judge the signals that wait, and carry on with those that were taken."""
     from trading import carrying, sweep
 
     found = sweep.sweep(now=timezone.now())
-    return found + carrying.carry_on(now=timezone.now())
+    return found + carrying.carry_signals(now=timezone.now())
+
+
+@shared_task(name="trading.carry_on", base=HouseTask)
+def carry_on() -> int:
+    """Find shards and orders that stand still, and move them on."""
+    from trading import carrying
+
+    return carrying.carry_on(now=timezone.now())
 
 
 @shared_task(name="trading.plan_shard", base=HouseTask)

@@ -114,6 +114,7 @@ class Migration(migrations.Migration):
                 ("risk", models.DecimalField(decimal_places=8, max_digits=28, null=True)),
                 ("time_in_force", models.CharField(default="gtc", max_length=3)),
                 ("reduces_only", models.BooleanField(default=False)),
+                ("venue_position", models.CharField(blank=True, max_length=64)),
                 ("state", models.CharField(default="planned", max_length=9)),
                 ("reason_code", models.CharField(blank=True, max_length=60)),
                 ("reason", models.CharField(blank=True, max_length=300)),

@@ -83,6 +83,7 @@ class Order(TenantRow):
     risk = _money(null=True)  # of an entry, at its stop, costs included, as decided
     time_in_force = models.CharField(max_length=3, default=TimeInForce.GTC.value)
     reduces_only = models.BooleanField(default=False)
+    venue_position = models.CharField(max_length=64, blank=True)  # where positions are hedged: the one it makes smaller
     state = models.CharField(max_length=9, default=OrderState.PLANNED.value)
     reason_code = models.CharField(max_length=60, blank=True)
     reason = models.CharField(max_length=300, blank=True)  # in words, the venue's or ours
