@@ -7,8 +7,9 @@ from __future__ import annotations
 
 # Whoever writes an account's books holds its link: events of an account are told upwards in one order.
 MAKE_LINKS = """
-insert into trading_venuelink (organization_id, account_id, blocked_reason, failures, successes, requests, policy)
-select organization_id, account_id, '', 0, 0, 0, 'alarm'
+insert into trading_venuelink (organization_id, account_id, blocked_reason, failures, successes, requests, policy,
+    alarms)
+select organization_id, account_id, '', 0, 0, 0, 'alarm', '[]'::jsonb
 from unnest(%(organizations)s::uuid[], %(accounts)s::uuid[]) as heard (organization_id, account_id)
 on conflict (organization_id, account_id) do nothing
 """
@@ -38,6 +39,7 @@ update trading_order o set
     revision = told.revision,
     filled = greatest(o.filled, told.filled),
     average_price = coalesce(told.price, o.average_price),
+    changed_at = told.at,
     acknowledged_at = coalesce(o.acknowledged_at, told.at),
     filled_at = case when told.state = 'filled' then coalesce(o.filled_at, told.at) else o.filled_at end
 from unnest(%(organizations)s::uuid[], %(orders)s::uuid[], %(states)s::text[], %(codes)s::text[], %(reasons)s::text[],
@@ -73,6 +75,7 @@ update trading_order o set
     state = case when done.quantity >= o.quantity then 'filled' else 'partial' end,
     filled = done.quantity,
     average_price = done.cost / done.quantity,
+    changed_at = greatest(o.changed_at, done.last_at),
     acknowledged_at = coalesce(o.acknowledged_at, done.first_at),
     filled_at = case when done.quantity >= o.quantity then coalesce(o.filled_at, done.last_at) else o.filled_at end
 from (
@@ -130,21 +133,22 @@ join trading_position p on p.organization_id = touched.organization_id and p.acc
 KEEP_POSITIONS = """
 insert into trading_position as p
     (id, organization_id, account_id, signal_id, receipt_id, strategy_id, is_foreign, venue_position_id, symbol,
-     venue_symbol, side, state, opened, quantity, entry, first_stop, stop, wanted_stop, target, risk, profit, fees, r,
-     plan, opened_at, closed_at, seen_at)
+     venue_symbol, side, state, opened, quantity, entry, first_stop, stop, wanted_stop, target, risk, profit, fees,
+     entry_fees, r, stops_made, stops_refused, plan, opened_at, closed_at, seen_at)
 select id, organization_id, account_id, signal_id, receipt_id, strategy_id, is_foreign, venue_position_id, symbol,
        venue_symbol, side, state, opened, quantity, entry, first_stop, null, first_stop, target, risk, profit,
-       fees, r, '{}'::jsonb, opened_at, closed_at, null
+       fees, entry_fees, r, 0, 0, '{}'::jsonb, opened_at, closed_at, null
 from jsonb_to_recordset(%(positions)s::jsonb) as folded (
     id uuid, organization_id uuid, account_id uuid, signal_id uuid, receipt_id uuid, strategy_id uuid,
     is_foreign boolean, venue_position_id text, symbol text, venue_symbol text, side text, state text, opened numeric,
     quantity numeric, entry numeric, first_stop numeric, target numeric, risk numeric, profit numeric, fees numeric,
-    r numeric, opened_at timestamptz, closed_at timestamptz)
+    entry_fees numeric, r numeric, opened_at timestamptz, closed_at timestamptz)
 on conflict (id) do update set
     signal_id = excluded.signal_id, receipt_id = excluded.receipt_id, strategy_id = excluded.strategy_id,
     venue_position_id = excluded.venue_position_id, side = excluded.side, state = excluded.state,
     opened = excluded.opened, quantity = excluded.quantity, entry = excluded.entry, first_stop = excluded.first_stop,
-    risk = excluded.risk, profit = excluded.profit, fees = excluded.fees, r = excluded.r,
+    risk = excluded.risk, profit = excluded.profit, fees = excluded.fees,
+    entry_fees = excluded.entry_fees, r = excluded.r,
     opened_at = excluded.opened_at, closed_at = excluded.closed_at
 where p.organization_id = excluded.organization_id and p.account_id = excluded.account_id
 """
@@ -187,4 +191,63 @@ update trading_venuelink l set seen_at = greatest(l.seen_at, seen.at), leverage 
 from unnest(%(organizations)s::uuid[], %(accounts)s::uuid[], %(leverages)s::numeric[], %(times)s::timestamptz[])
     as seen (organization_id, account_id, leverage, at)
 where l.organization_id = seen.organization_id and l.account_id = seen.account_id
+"""
+
+# --- what is done about positions ---
+# Orders that make a position smaller or protect it; whoever decides the same once more finds them written.
+WRITE_DEEDS = """
+insert into trading_order
+    (id, organization_id, account_id, client_id, purpose, position_id, strategy_id, signal_id, receipt_id, symbol,
+     venue_symbol, side, type, quantity, stop, state, decided_at, time_in_force, reduces_only, venue_position,
+     reason_code, reason, venue_order_id, revision, filled)
+select id, organization_id, account_id, client_id, purpose, position_id, strategy_id, signal_id, receipt_id, symbol,
+       venue_symbol, side, type, quantity, stop, 'planned', %(now)s, 'gtc', true, venue_position, reason_code, reason,
+       '', 0, 0
+from jsonb_to_recordset(%(orders)s::jsonb) as wanted (
+    id uuid, organization_id uuid, account_id uuid, client_id text, purpose text, position_id uuid, strategy_id uuid,
+    signal_id uuid, receipt_id uuid, symbol text, venue_symbol text, side text, type text, quantity numeric,
+    stop numeric, venue_position text, reason_code text, reason text)
+on conflict (organization_id, client_id) do nothing
+returning id
+"""
+# A stop that the venue keeps with a position: where it is wanted is written before the venue is asked.
+WANT_STOPS = """
+update trading_position p set wanted_stop = wanted.stop, stops_made = p.stops_made + wanted.makes::int
+from unnest(%(positions)s::uuid[], %(stops)s::numeric[], %(makes)s::bool[]) as wanted (id, stop, makes)
+where p.id = wanted.id and p.state = 'open'
+"""
+STOP_ANSWERED = """
+update trading_position p set
+    stops_refused = case when %(is_refused)s::bool then p.stops_refused + 1 else 0 end,
+    stop_refused_at = case when %(is_refused)s::bool then %(now)s::timestamptz end
+where p.id = %(position)s::uuid
+"""
+STOP_ORDER_MOVED = """
+update trading_order o set stop = %(stop)s::numeric, quantity = %(quantity)s::numeric
+where o.organization_id = %(organization)s::uuid and o.client_id = %(client_id)s and o.state in ('working', 'partial')
+"""
+BEST = """
+update trading_position p set best = seen.best
+from unnest(%(positions)s::uuid[], %(bests)s::numeric[]) as seen (id, best) where p.id = seen.id and p.state = 'open'
+"""
+
+# --- what a look at a venue has shown ---
+RESOLVE = """
+update trading_order o set state = resolved.state, reason_code = resolved.code, reason = resolved.reason,
+    changed_at = %(now)s, asked_at = %(now)s
+from unnest(%(organizations)s::uuid[], %(client_ids)s::text[], %(states)s::text[], %(codes)s::text[],
+            %(reasons)s::text[])
+    as resolved (organization_id, client_id, state, code, reason)
+where o.organization_id = resolved.organization_id and o.client_id = resolved.client_id and o.state = 'unknown'
+    and (o.state, resolved.state) in (select * from unnest(%(befores)s::text[], %(afters)s::text[]))
+returning o.organization_id, o.account_id, o.id, o.state, o.purpose, o.signal_id
+"""
+LOOKED = """
+update trading_venuelink l set
+    reconciled_at = greatest(l.reconciled_at, looked.at), look_at = looked.next, alarms = looked.alarms,
+    blocked_reason = case when l.blocked_reason = '' then looked.blocked else l.blocked_reason end,
+    blocked_at = case when l.blocked_reason = '' and looked.blocked <> '' then %(now)s else l.blocked_at end
+from jsonb_to_recordset(%(looks)s::jsonb) as looked (
+    organization_id uuid, account_id uuid, at timestamptz, next timestamptz, alarms jsonb, blocked text)
+where l.organization_id = looked.organization_id and l.account_id = looked.account_id
 """

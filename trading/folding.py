@@ -107,6 +107,7 @@ class Folded:
             "risk": _text(order.risk if order else None),
             "profit": _text(trade.net),
             "fees": _text(trade.fees),
+            "entry_fees": _text(trade.fees_in),
             "r": _text(trade.r),
             "opened_at": trade.opened_at.isoformat(),
             "closed_at": None if trade.is_open else trade.last_at.isoformat(),

@@ -31,6 +31,7 @@ class Heard:
     door: Door
     positions: Positions
     what: News
+    adopts: UUID | None = None  # of a fill that nobody here asked for: the position of ours that it is booked to
 
 
 class Newest:
@@ -40,7 +41,7 @@ class Newest:
         self.doors = {one.door.account_id: one.door for one in reports}
         self.positions_are = {one.door.account_id: one.positions for one in reports}
         self.orders: dict[tuple[UUID, str], tuple[Door, OrderReport]] = {}
-        self.fills: list[tuple[Door, FillReport]] = []
+        self.fills: list[tuple[Door, FillReport, UUID | None]] = []
         self.positions: dict[tuple[UUID, str], PositionReport] = {}
         self.accounts: dict[UUID, AccountReport] = {}
         for one in reports:
@@ -55,7 +56,7 @@ class Newest:
                 if what.client_id and (before is None or what.revision >= before[1].revision):
                     self.orders[account, what.client_id] = (heard.door, what)
             case FillReport():
-                self.fills.append((heard.door, what))
+                self.fills.append((heard.door, what, heard.adopts))
             case PositionReport():
                 if (known := self.positions.get((account, what.id))) is None or what.at >= known.at:
                     self.positions[account, what.id] = what
@@ -65,7 +66,7 @@ class Newest:
 
     def named(self) -> tuple[list[UUID], list[str]]:
         """Name the orders that something was told of: whose, and by which client id."""
-        names = {(door.organization_id, fill.client_id) for door, fill in self.fills if fill.client_id}
+        names = {(door.organization_id, fill.client_id) for door, fill, _ in self.fills if fill.client_id}
         names |= {(door.organization_id, report.client_id) for door, report in self.orders.values()}
         both = sorted(names)
         return [owner for owner, _ in both], [client_id for _, client_id in both]
@@ -93,23 +94,26 @@ def order_columns(told: Sequence[tuple[Door, UUID, OrderReport]]) -> dict[str, A
     }
 
 
-def fill_columns(fills: Sequence[tuple[Door, FillReport]], rates: Sequence[Ratio | None]) -> dict[str, Any]:
+def fill_columns(
+    fills: Sequence[tuple[Door, FillReport, UUID | None]], rates: Sequence[Ratio | None]
+) -> dict[str, Any]:
     """Say what was carried out, and what it was worth then."""
     return {
-        "organizations": [door.organization_id for door, _ in fills],
-        "accounts": [door.account_id for door, _ in fills],
-        "fills": [fill.id for _, fill in fills],
-        "venue_orders": [fill.venue_order_id for _, fill in fills],
-        "venue_positions": [fill.position_id for _, fill in fills],
-        "symbols": [fill.symbol for _, fill in fills],
-        "sides": [fill.side.value for _, fill in fills],
-        "quantities": [fill.quantity for _, fill in fills],
-        "prices": [fill.price for _, fill in fills],
-        "fees": [fill.fee for _, fill in fills],
-        "profits": [fill.profit for _, fill in fills],
+        "organizations": [door.organization_id for door, _, _ in fills],
+        "accounts": [door.account_id for door, _, _ in fills],
+        "fills": [fill.id for _, fill, _ in fills],
+        "venue_orders": [fill.venue_order_id for _, fill, _ in fills],
+        "venue_positions": [fill.position_id for _, fill, _ in fills],
+        "symbols": [fill.symbol for _, fill, _ in fills],
+        "sides": [fill.side.value for _, fill, _ in fills],
+        "quantities": [fill.quantity for _, fill, _ in fills],
+        "prices": [fill.price for _, fill, _ in fills],
+        "fees": [fill.fee for _, fill, _ in fills],
+        "profits": [fill.profit for _, fill, _ in fills],
         "tops": [None if rate is None else rate.top for rate in rates],
         "bottoms": [None if rate is None else rate.bottom for rate in rates],
-        "times": [fill.at for _, fill in fills],
+        "times": [fill.at for _, fill, _ in fills],
+        "positions": [adopts for _, _, adopts in fills],
     }
 
 

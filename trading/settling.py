@@ -116,19 +116,21 @@ class _Batch:
 
     def keep(self) -> list[tuple[Any, ...]]:
         """Keep the fills; return those that were not known: whose, book, client id, time, quantity."""
-        fills = [(door, fill) for door, fill in self._told.fills if door.account_id in self._currencies]
+        fills = [one for one in self._told.fills if one[0].account_id in self._currencies]
         if not fills:
             return []
         worth = Worth(self._now)
-        rates = [worth.rate(door.venue, fill.symbol, self._currencies[door.account_id]) for door, fill in fills]
+        rates = [
+            None if adopts else worth.rate(door.venue, fill.symbol, self._currencies[door.account_id])
+            for door, fill, adopts in fills
+        ]  # what was adopted is worth what nobody knows
         values = {
             **fill_columns(fills, rates),
             # An id that is not ours says nothing; one that is another account's would say something wrong.
             "client_ids": [
-                fill.client_id if (door.account_id, fill.client_id) in self._known else "" for door, fill in fills
+                fill.client_id if (door.account_id, fill.client_id) in self._known else "" for door, fill, _ in fills
             ],
-            "books": [self._told.book_of(door, fill) for door, fill in fills],
-            "positions": [None for _ in fills],
+            "books": [self._told.book_of(door, fill) for door, fill, _ in fills],
             "now": self._now,
         }
         fresh = ask(sql.KEEP_FILLS, values)

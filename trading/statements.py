@@ -208,6 +208,7 @@ update trading_order o set
     revision = greatest(o.revision, told.revision),
     filled = greatest(o.filled, told.filled),
     average_price = coalesce(told.price, o.average_price),
+    changed_at = told.at,
     acknowledged_at = case when told.state in ('planned', 'unknown') then null
         else coalesce(o.acknowledged_at, told.at) end,
     filled_at = case when told.state = 'filled' then coalesce(o.filled_at, told.at) else o.filled_at end,

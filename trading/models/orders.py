@@ -98,6 +98,7 @@ class Order(TenantRow):
     sent_at = models.DateTimeField(null=True)
     acknowledged_at = models.DateTimeField(null=True)
     filled_at = models.DateTimeField(null=True)
+    changed_at = models.DateTimeField(null=True)  # when its state or its fills last did
     asked_at = models.DateTimeField(null=True)  # when its unknown outcome was last asked about
 
     class Meta:
@@ -205,11 +206,16 @@ class Position(TenantRow):
     first_stop = _figure(null=True)  # with which it was opened: what R is counted from
     stop = _figure(null=True)  # at the venue now
     wanted_stop = _figure(null=True)  # where we want it: committed before the venue is told
+    # How often its venue was asked to keep a stop with it, and has refused in a row: an attached stop is no order.
+    stops_made = models.PositiveIntegerField(default=0)
+    stops_refused = models.PositiveIntegerField(default=0)
+    stop_refused_at = models.DateTimeField(null=True)
     target = _figure(null=True)
     best = _figure(null=True)  # the best price at which it could have been closed so far
     risk = _money(null=True)  # at the first stop, costs included, as decided
     profit = _money(null=True, default=0)  # realised, fees and swap included; None: a part of it nobody knows
     fees = _money(default=0)
+    entry_fees = _money(default=0)  # of these, what was paid to open it
     r = models.DecimalField(max_digits=20, decimal_places=4, null=True)  # the same as a multiple of the first risk
     plan = models.JSONField(default=dict)  # engine/management: empty is the platform's
     opened_at = models.DateTimeField()
@@ -277,6 +283,7 @@ class VenueLink(TenantRow):
     seen_at = models.DateTimeField(null=True)  # its account's figures
     reconciled_at = models.DateTimeField(null=True)  # ours and theirs compared, and found the same or repaired
     look_at = models.DateTimeField(null=True)  # when ours and theirs are compared next; None: at once
+    alarms = models.JSONField(default=list)  # differences that were told and are still there
     policy = models.CharField(max_length=8, default=Policy.ALARM.value)  # for what nobody here did
     blocked_reason = models.CharField(max_length=300, blank=True)  # entries wait until somebody has looked
     blocked_at = models.DateTimeField(null=True)
