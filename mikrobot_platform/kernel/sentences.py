@@ -193,7 +193,7 @@ SENTENCES: Mapping[Code, str] = MappingProxyType(
         Code.ORDER_FOREIGN: "An order works at the venue that was not made here.",
         Code.POSITION_FOREIGN: "A {side} position of {theirs} in {symbol} was not made here.",
         Code.POSITION_MISSING: "The {side} position of {ours} in {symbol} is gone at the venue.",
-        Code.POSITION_RESIZED: "The position in {symbol} is {theirs} at the venue and {ours} here; sales are negative.",
+        Code.POSITION_RESIZED: "The position in {symbol} is {theirs} at the venue and {ours} here (sold: negative).",
         Code.POSITION_UNPROTECTED: "The {side} position of {theirs} in {symbol} has no working stop for {bare} of it.",
         Code.POSITION_STOP_MOVED: "The stop of {symbol} stands at {theirs} and not at {ours}.",
     }

@@ -225,7 +225,9 @@ def _protection(pair: _Pair, ours: Ours, theirs: Theirs, settle: timedelta) -> I
     their = pair.their_quantity
     side, quantity = Side.BUY if their > 0 else Side.SELL, Quantity(abs(their))
     about = pair.ours[0].id if pair.ours else pair.theirs[0].id or pair.symbol
-    wanted = pair.ours[0].stop if pair.ours else None
+    # Where several of ours are one of theirs the tightest stop protects it, and none can be said to have been moved.
+    stops_wanted = [one.stop for one in pair.ours if one.stop is not None]
+    wanted = max(stops_wanted, key=lambda stop: stop * side.sign, default=None)
     attached = next((one.stop_loss for one in pair.theirs if one.stop_loss is not None), None)
     stops = _working_stops(pair, ours, theirs)
     arriving = [order for order in stops if order.state in _IN_FLIGHT]
@@ -241,7 +243,7 @@ def _protection(pair: _Pair, ours: Ours, theirs: Theirs, settle: timedelta) -> I
             evidence=evidence(symbol=pair.symbol, side=side, theirs=quantity, bare=bare, stop=wanted),
         )  # fmt: skip
         return
-    is_moved = attached is not None and wanted is not None and attached != wanted
+    is_moved = len(pair.ours) == 1 and attached is not None and wanted is not None and attached != wanted
     if is_moved and not _is_moving(pair, ours, theirs, settle):
         yield Finding(
             kind=Kind.STOP_MOVED, about=about, side=side, quantity=quantity, stop=wanted, venue_stop=attached,

@@ -436,6 +436,26 @@ def test_breakeven_never_loses(
     assert gain - (per_lot + closing) * Fraction(quantity) + min(Fraction(swap), Fraction(0)) >= 0
 
 
+@pytest.mark.parametrize(("side", "placed"), [(Side.BUY, "1.08501"), (Side.SELL, "1.08499")])
+def test_a_hair_past_the_tick_is_the_next_tick(side: Side, placed: str) -> None:
+    """An average that has no end lies a hair on the losing side of the tick, and nearest would lose it."""
+    hair = Ratio(Decimal(1), Decimal(3).scaleb(14)).times(Decimal(side.sign))
+    stop = Price(Decimal("1.08500") - side.sign * Decimal("0.00080"))
+    held = replace(
+        HELD,
+        side=side,
+        entry=Ratio(Decimal("1.08500")).plus(hair),
+        fees=Decimal(0),
+        first_stop=stop,
+        attached_stop=stop,
+    )
+    plan = Plan(targets=(), breakeven=Breakeven(at_r=Decimal("0.5"), spreads=Decimal(0)))
+    seen = market("1.08580", "1.08590") if side is Side.BUY else market("1.08410", "1.08420")
+    (moved,) = manage(held, seen, plan, now=NOW)
+    assert isinstance(moved, MoveStop)
+    assert moved.price == Decimal(placed)
+
+
 @given(
     opened=st.integers(1, 5000), shares=st.lists(st.integers(1, 9), min_size=1, max_size=4),
     min_steps=st.integers(1, 20), indivisible=st.sampled_from(Indivisible), can_split=st.booleans(),
