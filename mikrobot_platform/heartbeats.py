@@ -26,10 +26,12 @@ SENT_HEADER = "mikrobot_sent"
 TASK_PREFIX = "accounts.beat_"
 BEAT = "beat"
 WATCHER = "watcher"
+ACCOUNTS = "accounts"  # the process that watches accounts
 # Queue -> seconds of silence after which something is wrong; `slow` may sit behind a job of five minutes (time limit).
 PATIENCE_S: Mapping[str, float] = {"signals": 20.0, "default": 20.0, "notify": 60.0, "slow": 900.0}
 BEAT_PATIENCE_S = 20.0
 WATCHER_PATIENCE_S = 20.0
+ACCOUNTS_PATIENCE_S = 20.0
 OUTBOX_PATIENCE_S = 60.0
 KEPT_S = 24 * 3600  # after a day, "never" says enough
 

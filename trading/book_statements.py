@@ -199,14 +199,14 @@ WRITE_DEEDS = """
 insert into trading_order
     (id, organization_id, account_id, client_id, purpose, position_id, strategy_id, signal_id, receipt_id, symbol,
      venue_symbol, side, type, quantity, stop, state, decided_at, time_in_force, reduces_only, venue_position,
-     reason_code, reason, venue_order_id, revision, filled)
+     cause_code, cause, reason_code, reason, venue_order_id, revision, filled)
 select id, organization_id, account_id, client_id, purpose, position_id, strategy_id, signal_id, receipt_id, symbol,
-       venue_symbol, side, type, quantity, stop, 'planned', %(now)s, 'gtc', true, venue_position, reason_code, reason,
-       '', 0, 0
+       venue_symbol, side, type, quantity, stop, 'planned', %(now)s, 'gtc', true, venue_position, cause_code, cause,
+       '', '', '', 0, 0
 from jsonb_to_recordset(%(orders)s::jsonb) as wanted (
     id uuid, organization_id uuid, account_id uuid, client_id text, purpose text, position_id uuid, strategy_id uuid,
     signal_id uuid, receipt_id uuid, symbol text, venue_symbol text, side text, type text, quantity numeric,
-    stop numeric, venue_position text, reason_code text, reason text)
+    stop numeric, venue_position text, cause_code text, cause text)
 on conflict (organization_id, client_id) do nothing
 returning id
 """
@@ -250,4 +250,48 @@ update trading_venuelink l set
 from jsonb_to_recordset(%(looks)s::jsonb) as looked (
     organization_id uuid, account_id uuid, at timestamptz, next timestamptz, alarms jsonb, blocked text)
 where l.organization_id = looked.organization_id and l.account_id = looked.account_id
+"""
+LOOK_NOW = """
+update trading_venuelink l set look_at = %(now)s
+from unnest(%(organizations)s::uuid[], %(accounts)s::uuid[]) as unseen (organization_id, account_id)
+where l.organization_id = unseen.organization_id and l.account_id = unseen.account_id
+    and (l.look_at is null or l.look_at > %(now)s)
+"""
+BREAKERS = """
+update trading_venuelink l set failures = now_is.failures, successes = now_is.successes,
+    closed_until = now_is.open_until
+from unnest(%(organizations)s::uuid[], %(accounts)s::uuid[], %(failures)s::int[], %(successes)s::int[],
+            %(until)s::timestamptz[])
+    as now_is (organization_id, account_id, failures, successes, open_until)
+where l.organization_id = now_is.organization_id and l.account_id = now_is.account_id
+"""
+# Whoever is to be watched: with something at a venue or open by our books, or following something.
+ROSTER = """
+select a.organization_id, a.id, a.venue, l.look_at, coalesce(l.failures, 0), coalesce(l.successes, 0),
+    l.closed_until, exists (select from trading_position p
+        where p.organization_id = a.organization_id and p.account_id = a.id and p.state = 'open')
+from accounts_tradingaccount a
+left join trading_venuelink l on l.organization_id = a.organization_id and l.account_id = a.id
+where a.status <> 'closed' and (%(among)s::uuid[] is null or a.id = any(%(among)s::uuid[])) and (
+    exists (select from trading_order o where o.organization_id = a.organization_id and o.account_id = a.id
+        and o.state in ('sending', 'unknown', 'working', 'partial'))
+    or exists (select from trading_order o where o.organization_id = a.organization_id and o.account_id = a.id
+        and o.position_id is null and o.filled > 0 and o.purpose = 'entry')
+    or exists (select from trading_position p where p.organization_id = a.organization_id and p.account_id = a.id
+        and p.state = 'open')
+    or exists (select from trading_follow f where f.organization_id = a.organization_id and f.account_id = a.id
+        and not f.is_paused))
+"""
+# The symbols whose prices matter at a venue: of strategies that somebody there follows, and of what is open.
+SYMBOLS = """
+select distinct a.venue, s.symbol
+from trading_follow f
+join accounts_tradingaccount a on a.organization_id = f.organization_id and a.id = f.account_id
+join trading_strategy y on y.organization_id = f.strategy_organization_id and y.id = f.strategy_id
+cross join lateral jsonb_array_elements_text(y.parameters -> 'symbols') as s (symbol)
+where a.status <> 'closed' and not f.is_paused
+union
+select distinct a.venue, p.venue_symbol from trading_position p
+join accounts_tradingaccount a on a.organization_id = p.organization_id and a.id = p.account_id
+where p.state = 'open'
 """

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -58,22 +60,26 @@ def carry_out(wanted: Sequence[Wanted], *, now: datetime) -> list[UUID]:
     """Carry deeds out, in their order for each position; return the orders that were written and sent.
 
     1. Orders and wishes are written in one transaction.
-    2. Orders go to their venues on a lane of their own; what only changes something there is asked for side by side.
-    3. What the venues answer is settled.
+    2. Orders go to their venues on a lane of their own; what only changes something there is asked for side by side,
+       of each account one thing after another. One that is still being asked is not asked again.
+    3. What the venues answer is settled as it comes; nobody waits for the slowest (`wait`).
     """
-    if not wanted:
-        return []
     orders = [one for subject, deed in wanted if (one := _order(subject, deed)) is not None]
-    changes = [(subject, deed) for subject, deed in wanted if _changes_only(subject, deed)]
+    changes = _changes.begin([one for one in wanted if _changes_only(*one)])
+    if not (wanted or changes):
+        return []
     with system_scope(sending.SCOPE):
         written = [order_id for (order_id,) in ask(sql.WRITE_DEEDS, {"orders": Jsonb(orders), "now": now})]
-        _want(changes)
-        _tell(wanted)
+        _want([one for several in changes.values() for one in several])
+        _tell([(subject, deed) for subject, deed in wanted if _is_asked(subject, deed, changes)])
     sending.submit(written, now=now)
-    if changes:
-        answers = desk.start(_ask_all(changes)).result()
-        _take(answers)
+    for several in changes.values():
+        _changes.ask(several)
     return written
+
+
+def _is_asked(subject: Subject, deed: Deed, changes: Mapping[UUID, Sequence[Wanted]]) -> bool:
+    return subject.door.account_id in changes or not _changes_only(subject, deed)
 
 
 def name_of(door: Door, deed: Deed) -> str:
@@ -110,7 +116,7 @@ def _order(subject: Subject, deed: Deed) -> dict[str, object] | None:
         "venue_symbol": subject.venue_symbol, "side": deed.side.value,
         "type": (OrderType.STOP if is_stop else OrderType.MARKET).value, "quantity": str(deed.quantity),
         "stop": str(deed.price) if isinstance(deed, PlaceStop) else None,
-        "venue_position": subject.venue_position_id, "reason_code": deed.code.value, "reason": deed.sentence[:300],
+        "venue_position": subject.venue_position_id, "cause_code": deed.code.value, "cause": deed.sentence[:300],
     }  # fmt: skip
 
 
@@ -146,13 +152,46 @@ def _tell(wanted: Sequence[Wanted]) -> None:
 Answer = tuple[Subject, Deed, OrderReport | PositionReport | Exception, Positions]
 
 
-async def _ask_all(changes: Sequence[Wanted]) -> list[Answer]:
-    """Ask accounts side by side, and one account for its changes one after another."""
-    by_account: dict[UUID, list[Wanted]] = defaultdict(list)
-    for subject, deed in changes:
-        by_account[subject.door.account_id].append((subject, deed))
-    found = await asyncio.gather(*(_ask_one(several) for several in by_account.values()))
-    return [answer for answers in found for answer in answers]
+class _Changes:
+    """What venues are being asked to change, by account; answers are taken in by a thread of its own."""
+
+    def __init__(self) -> None:
+        self._busy: set[UUID] = set()
+        self._idle = threading.Condition()
+        self._thread = ThreadPoolExecutor(1, "changes")
+
+    def begin(self, wanted: Sequence[Wanted]) -> dict[UUID, list[Wanted]]:
+        """Take what accounts are to be asked for, by account; nothing for those that are being asked already."""
+        found: dict[UUID, list[Wanted]] = defaultdict(list)
+        with self._idle:
+            for subject, deed in wanted:
+                if subject.door.account_id not in self._busy:
+                    found[subject.door.account_id].append((subject, deed))
+            self._busy |= found.keys()
+        return found
+
+    def ask(self, changes: Sequence[Wanted]) -> None:
+        """Ask one account; its answers are settled when they are there."""
+        desk.start(_ask_one(changes)).add_done_callback(lambda done: self._thread.submit(self._end, changes, done))
+
+    def _end(self, changes: Sequence[Wanted], done: Future[list[Answer]]) -> None:
+        try:
+            _take(done.result())
+        except Exception:
+            log.exception("what venues have answered could not be taken in; they will be looked at")
+        finally:
+            with self._idle:
+                self._busy -= {subject.door.account_id for subject, _ in changes}
+                self._idle.notify_all()
+
+    def wait(self, timeout_s: int) -> bool:
+        """Wait until everybody has answered."""
+        with self._idle:
+            return self._idle.wait_for(lambda: not self._busy, timeout_s)
+
+
+_changes = _Changes()
+wait = _changes.wait
 
 
 async def _ask_one(changes: Sequence[Wanted]) -> list[Answer]:

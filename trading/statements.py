@@ -150,10 +150,11 @@ PLAN_ORDERS = """
 insert into trading_order
     (id, organization_id, account_id, client_id, purpose, signal_id, receipt_id, strategy_id, symbol, venue_symbol,
      side, type, quantity, "limit", stop, stop_loss, take_profit, risk, state, decided_at, expires_at,
-     time_in_force, reduces_only, venue_position, reason_code, reason, venue_order_id, revision, filled)
+     time_in_force, reduces_only, venue_position, cause_code, cause, reason_code, reason, venue_order_id, revision,
+     filled)
 select id, organization_id, account_id, client_id, %(purpose)s, %(signal)s, receipt_id, %(strategy)s, %(symbol)s,
        %(venue_symbol)s, %(side)s, %(type)s, quantity, %(limit)s::numeric, %(stop)s::numeric, %(stop_loss)s::numeric,
-       %(take_profit)s::numeric, risk, %(state)s, %(now)s, %(expires)s, 'gtc', false, '', '', '', '', 0, 0
+       %(take_profit)s::numeric, risk, %(state)s, %(now)s, %(expires)s, 'gtc', false, '', '', '', '', '', '', 0, 0
 from unnest(%(ids)s::uuid[], %(organizations)s::uuid[], %(accounts)s::uuid[], %(client_ids)s::text[],
             %(receipts)s::uuid[], %(quantities)s::numeric[], %(risks)s::numeric[])
     as taking (id, organization_id, account_id, client_id, receipt_id, quantity, risk)
@@ -228,9 +229,10 @@ HOLD_ORDERS = "select 1 from trading_order where id = any(%(orders)s::uuid[]) or
 WRITE_EXITS = """
 insert into trading_order
     (id, organization_id, account_id, client_id, purpose, symbol, venue_symbol, side, type, quantity, state, decided_at,
-     time_in_force, reduces_only, venue_position, reason_code, reason, venue_order_id, revision, filled)
+     time_in_force, reduces_only, venue_position, cause_code, cause, reason_code, reason, venue_order_id, revision,
+     filled)
 select id, organization_id, account_id, client_id, 'exit', symbol, symbol, side, 'market', quantity, 'planned', %(now)s,
-       'gtc', true, venue_position, '', '', '', 0, 0
+       'gtc', true, venue_position, '', '', '', '', '', 0, 0
 from unnest(%(ids)s::uuid[], %(organizations)s::uuid[], %(accounts)s::uuid[], %(client_ids)s::text[],
             %(symbols)s::text[], %(sides)s::text[], %(quantities)s::numeric[], %(venue_positions)s::text[])
     as open (id, organization_id, account_id, client_id, symbol, side, quantity, venue_position)

@@ -103,7 +103,9 @@ def reconcile(account: Door, *, now: datetime) -> tuple[Finding, ...]:
     """Compare one account with its venue now, and repair what differs; return what was found."""
     [question] = questions([account], now=now)
     found = desk.start(look(question)).result()
-    return take([found], now=now)[account.account_id]
+    differences = take([found], now=now)[account.account_id]
+    doing.wait(doing.ANSWER_S)
+    return differences
 
 
 def questions(doors: Sequence[Door], *, now: datetime) -> list[Question]:

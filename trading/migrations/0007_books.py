@@ -43,6 +43,20 @@ class Migration(migrations.Migration):
         migrations.AddField("fill", "venue_position_id", models.CharField(blank=True, max_length=64)),
         migrations.AddField("fill", "rate_bottom", figure(null=True)),
         migrations.AddField("fill", "rate_top", figure(null=True)),
+        migrations.AddField(
+            "order", "cause_code", models.CharField(blank=True, default="", max_length=60), preserve_default=False
+        ),
+        migrations.AddField(
+            "order", "cause", models.CharField(blank=True, default="", max_length=300), preserve_default=False
+        ),
+        migrations.AddIndex(
+            "order",
+            models.Index(
+                condition=models.Q(("filled__gt", 0), ("position_id__isnull", True), ("purpose", "entry")),
+                fields=["organization_id", "account_id"],
+                name="trading_order_unsettled",
+            ),
+        ),
         migrations.AddField("order", "changed_at", models.DateTimeField(null=True)),
         migrations.AddField("position", "entry_fees", models.DecimalField(decimal_places=8, default=0, max_digits=28)),
         migrations.AddField("position", "stop_refused_at", models.DateTimeField(null=True)),

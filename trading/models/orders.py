@@ -85,7 +85,9 @@ class Order(TenantRow):
     reduces_only = models.BooleanField(default=False)
     venue_position = models.CharField(max_length=64, blank=True)  # where positions are hedged: the one it makes smaller
     state = models.CharField(max_length=9, default=OrderState.PLANNED.value)
-    reason_code = models.CharField(max_length=60, blank=True)
+    cause_code = models.CharField(max_length=60, blank=True)  # of what management or repair made: why
+    cause = models.CharField(max_length=300, blank=True)  # the same as a sentence
+    reason_code = models.CharField(max_length=60, blank=True)  # how it came to its state
     reason = models.CharField(max_length=300, blank=True)  # in words, the venue's or ours
     venue_order_id = models.CharField(max_length=64, blank=True)
     revision = models.BigIntegerField(default=0)  # of the venue's last report
@@ -127,6 +129,12 @@ class Order(TenantRow):
                 condition=models.Q(state__in=_OPEN_AT_THE_VENUE),
             ),
             models.Index(fields=["organization_id", "account_id", "-decided_at"], name="trading_order_latest"),
+            # Entries that were filled and are in no position yet: whoever watches accounts has something to hear.
+            models.Index(
+                fields=["organization_id", "account_id"],
+                name="trading_order_unsettled",
+                condition=models.Q(position_id__isnull=True, filled__gt=0, purpose=Purpose.ENTRY.value),
+            ),
             models.Index(
                 fields=["organization_id", "position_id"],
                 name="trading_order_of_position",
