@@ -154,6 +154,16 @@ def switch_platform_off(
     return row
 
 
+def switch_off_for(
+    organization_id: UUID, level: Level, reason: str, *, now: datetime, target: UUID | None = None
+) -> Switch:
+    """Hold entries of a customer, for whom staff act; in that organization's scope."""
+    row = _new(organization_id, level, reason, now=now, target=target, until=None, is_lockout=False)
+    audit.record("switch.off", row, **_told(row))
+    outbox.publish(EventName.SWITCH_OFF, switch=str(row.pk), level=row.level, reason=row.reason)
+    return row
+
+
 def lift_as_staff(switch_id: UUID, reason: str, *, now: datetime) -> bool:
     """End a switch of the platform, or one of a customer, for whom staff are the second person."""
     row: Switch = Switch.objects.get(pk=switch_id)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from accounts.models import TradingAccount
+from accounts.models import TradingAccount, User
 from accounts.tenancy import atomic, tenant_scope
 from accounts.tests.people import make_account, team
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.kernel.market import Price, Quantity, Side
 from mikrobot_platform.kernel.orders import OrderRequest, OrderState, OrderType
+from risk_management.models import Switch
 from trading import flatten
 from trading.desk import Door, desk
 from trading.models import Order
@@ -81,3 +84,23 @@ def test_who_does_not_answer_is_named_and_the_others_are_flat(paper: PaperProces
         (everybody[0].account_id, f"no answer in {flatten.ANSWER_S} s")
     ]
     assert list(paper.count()["positions"]) == [str(everybody[0].account_id)]
+
+
+def test_staff_stop_an_organization_from_the_command_line(paper: PaperProcess) -> None:
+    everybody, others = doors(2), doors(1)
+    for door in (*everybody, *others):
+        place(door, Side.BUY)
+    own, somebody = str(everybody[0].organization_id), team().charlie
+    User.objects.filter(pk=somebody.pk).update(is_staff=True)
+    said = StringIO()
+    by = {"by": somebody.email, "reason": "a drill of the stop"}
+    call_command("flatten", "--all", organization=everybody[0].organization_id, stdout=said, **by)
+    assert "2 accounts looked at, 2 positions closed, 0 orders cancelled." in said.getvalue()
+    assert list(paper.count()["positions"]) == [str(others[0].account_id)], "nobody else was touched"
+    with tenant_scope(everybody[0].organization_id), atomic():
+        [switch] = Switch.objects.filter(level="organization")
+        assert switch.holds(timezone.now()), "entries stay held until somebody lifts it"
+    with pytest.raises(CommandError):
+        call_command("flatten", "--account", own, **by)
+    with pytest.raises(CommandError):
+        call_command("flatten", "--platform", by="nobody@example.com", reason="a drill of the stop")
