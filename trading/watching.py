@@ -126,6 +126,7 @@ class Lookout:
         changed = [one for one in self._accounts.values() if one.breaker != one.stored]
         rows = await self._in_thread(lambda: _roster(self._among, changed))
         present = set()
+        await self._in_thread(lambda: heartbeats.expect_accounts(len(rows)))
         for owner, account_id, venue, look_at, failures, successes, open_until, has_open in rows:
             present.add(account_id)
             known = self._accounts.get(account_id)

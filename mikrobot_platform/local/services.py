@@ -1,4 +1,4 @@
-"""What a running MikroBot consists of besides its databases: the web, two workers, the watcher of files, the beat."""
+"""What a running MikroBot consists of besides its databases: the web, two workers, the watchers, the beat."""
 
 from __future__ import annotations
 
@@ -62,6 +62,17 @@ def watcher(environment: Mapping[str, str]) -> Program:
     )
 
 
+def lookout(environment: Mapping[str, str]) -> Program:
+    """Hear the venues of all accounts and look after their positions. SIGTERM means: settle what was heard, then end."""
+    return Program(
+        name="accounts",
+        argv=[sys.executable, str(ROOT / "manage.py"), "watch_accounts"],
+        stop=[(signal.SIGTERM, 5.0)],
+        environment={**environment, "MIKROBOT_BOOTSTRAP": "off", "DATABASE_POOL_SIZE": "0"},
+        folder=ROOT,
+    )
+
+
 def beat(environment: Mapping[str, str], data: Data) -> Program:
     """Send what is due; the timetable stands in celery.py, its file only remembers the last runs."""
     return Program(
@@ -79,5 +90,6 @@ def behind_the_web(environment: Mapping[str, str], data: Data) -> list[Program]:
         worker("signals", ["signals"], environment, processes=2),
         worker("rest", ["default", "notify", "slow"], environment, processes=2),
         watcher(environment),
+        lookout(environment),
         beat(environment, data),
     ]

@@ -22,7 +22,7 @@ from mikrobot_platform.local.supervisor import Stopped, Supervisor
 PATIENCE_WITH_WORKERS_S = 15.0
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Doors first, so that nothing new comes in; then those who work; the databases last.
-STOP_ORDER = (("beat", "watcher", "web"), ("worker-rest", "worker-signals"), ("redis",), ("postgresql",))
+STOP_ORDER = (("beat", "watcher", "web"), ("worker-rest", "worker-signals", "accounts"), ("redis",), ("postgresql",))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
