@@ -16,9 +16,17 @@ ROOT = Path(__file__).resolve().parent.parent
 # `prepare` and `migrate` name the variable that they miss, the doctor reports; these would only fail later and darker.
 NEED_SERVERS = frozenset(
     {
-        "bench", "createsuperuser", "dbshell", "demo", "drill", "rotate_keys", "source_file", "staff_user",
-        "watch_accounts", "watch_files",
-    }  # fmt: skip
+        "bench",
+        "createsuperuser",
+        "dbshell",
+        "demo",
+        "drill",
+        "rotate_keys",
+        "source_file",
+        "staff_user",
+        "watch_accounts",
+        "watch_files",
+    }
 )
 
 

@@ -63,7 +63,7 @@ def watcher(environment: Mapping[str, str]) -> Program:
 
 
 def lookout(environment: Mapping[str, str]) -> Program:
-    """Hear the venues of all accounts and look after their positions. SIGTERM means: settle what was heard, then end."""
+    """Hear the venues of all accounts and look after their positions. SIGTERM: settle what was heard, then end."""
     return Program(
         name="accounts",
         argv=[sys.executable, str(ROOT / "manage.py"), "watch_accounts"],
