@@ -22,14 +22,17 @@ from uuid import UUID, uuid4
 from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
-from accounts.tenancy import system_scope
+from accounts import outbox
+from accounts.tenancy import system_scope, tenant_scope
 from mikrobot_platform.db.prepared import ask
+from mikrobot_platform.kernel.events import EventName
 from mikrobot_platform.kernel.market import Price, Quantity, Side
 from mikrobot_platform.kernel.orders import MOVES, OrderReport, OrderRequest, OrderState, OrderType, TimeInForce
 from risk_management.services import quota
 from trading.brokers import Refused, SessionEnded, Transient, Unknown
 from trading.desk import Door, desk
-from trading.statements import CLAIM, RECORD, WITHDRAW
+from trading.folding import bare
+from trading.statements import CLAIM, HOLD_ORDERS, RECORD, WITHDRAW
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +41,7 @@ ANSWER_S = 10  # an account that has not answered by then is asked about later
 AT_ONCE = 400  # to one venue from one process: a venue that hangs keeps no other waiting
 GROUP_S = 0.004  # answers of so long are written together
 TOGETHER = 1_000
+MAX_REASON = 300  # letters of what a venue says
 _WHO = uuid4()  # this process, for people who look for what it left behind
 _MOVES = [(before.value, after.value) for before, several in MOVES.items() for after in several]
 
@@ -100,10 +104,10 @@ def _claimed(row: tuple[Any, ...]) -> Claimed:
             symbol=symbol,
             side=Side(side),
             type=OrderType(kind),
-            quantity=Quantity(_bare(quantity)),
+            quantity=Quantity(bare(quantity)),
             limit=_price(limit),
             stop=_price(stop),
-            trail=None if trail is None else _bare(trail),
+            trail=None if trail is None else bare(trail),
             stop_loss=_price(stop_loss),
             take_profit=_price(take_profit),
             time_in_force=TimeInForce(time_in_force),
@@ -113,13 +117,8 @@ def _claimed(row: tuple[Any, ...]) -> Claimed:
     )
 
 
-def _bare(value: Decimal) -> Decimal:
-    """Take away the zeros that a wide column adds."""
-    return Decimal(format(value.normalize(), "f"))
-
-
 def _price(value: Decimal | None) -> Price | None:
-    return None if value is None else Price(_bare(value))
+    return None if value is None else Price(bare(value))
 
 
 # --- On the loop ------------------------------------------------------------------------------------------------------
@@ -237,13 +236,24 @@ def record(answers: Sequence[Answer]) -> None:
         "afters": [after for _, after in _MOVES],
     }
     with system_scope(SCOPE):
-        ask(RECORD, values)
+        ask(HOLD_ORDERS, {"orders": values["orders"]})
+        moved = {order_id for (order_id,) in ask(RECORD, values)}
         for answer in answers:
-            claimed = answer.claimed
-            if answer.state is OrderState.REFUSED and claimed.signal_id is not None:
-                own = [(claimed.door.organization_id, claimed.door.account_id)]
-                quota.give_back(claimed.signal_id, own, now=answer.at)
+            if answer.state is OrderState.REFUSED and answer.claimed.order_id in moved:
+                _refused(answer)
+
+
+def _refused(answer: Answer) -> None:
+    """Give the place of a refused entry back, and say it."""
+    claimed, door = answer.claimed, answer.claimed.door
+    if claimed.signal_id is not None and not claimed.request.reduces_only:
+        quota.give_back(claimed.signal_id, [(door.organization_id, door.account_id)], now=answer.at)
+    with tenant_scope(door.organization_id):
+        outbox.publish(
+            EventName.ORDER_REFUSED, account=str(door.account_id), order=str(claimed.order_id), code=answer.code,
+            reason=answer.reason,
+        )  # fmt: skip
 
 
 def _reason(answer: Answer) -> str:
-    return (answer.report.reason if answer.report else answer.reason)[:300]
+    return (answer.report.reason if answer.report else answer.reason)[:MAX_REASON]

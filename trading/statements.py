@@ -194,10 +194,11 @@ PLAN_ORDERS = """
 insert into trading_order
     (id, organization_id, account_id, client_id, purpose, signal_id, receipt_id, strategy_id, symbol, venue_symbol,
      side, type, quantity, "limit", stop, stop_loss, take_profit, risk, state, decided_at, expires_at,
-     time_in_force, reduces_only, venue_position, reason_code, reason, venue_order_id, revision, filled)
+     time_in_force, reduces_only, venue_position, cause_code, cause, reason_code, reason, venue_order_id, revision,
+     filled)
 select id, organization_id, account_id, client_id, %(purpose)s, %(signal)s, receipt_id, %(strategy)s, %(symbol)s,
        %(venue_symbol)s, %(side)s, %(type)s, quantity, %(limit)s::numeric, %(stop)s::numeric, %(stop_loss)s::numeric,
-       %(take_profit)s::numeric, risk, %(state)s, %(now)s, %(expires)s, 'gtc', false, '', '', '', '', 0, 0
+       %(take_profit)s::numeric, risk, %(state)s, %(now)s, %(expires)s, 'gtc', false, '', '', '', '', '', '', 0, 0
 from unnest(%(ids)s::uuid[], %(organizations)s::uuid[], %(accounts)s::uuid[], %(client_ids)s::text[],
             %(receipts)s::uuid[], %(quantities)s::numeric[], %(risks)s::numeric[])
     as taking (id, organization_id, account_id, client_id, receipt_id, quantity, risk)
@@ -252,6 +253,7 @@ update trading_order o set
     revision = greatest(o.revision, told.revision),
     filled = greatest(o.filled, told.filled),
     average_price = coalesce(told.price, o.average_price),
+    changed_at = told.at,
     acknowledged_at = case when told.state in ('planned', 'unknown') then null
         else coalesce(o.acknowledged_at, told.at) end,
     filled_at = case when told.state = 'filled' then coalesce(o.filled_at, told.at) else o.filled_at end,
@@ -262,15 +264,19 @@ from unnest(%(organizations)s::uuid[], %(orders)s::uuid[], %(states)s::text[], %
     as told (organization_id, id, state, code, reason, venue_order, revision, filled, price, at)
 where o.organization_id = told.organization_id and o.id = told.id and told.revision >= o.revision
     and (o.state, told.state) in (select * from unnest(%(befores)s::text[], %(afters)s::text[]))
+returning o.id
 """
+# Held in one order, because what venues tell moves the same rows at the same time.
+HOLD_ORDERS = "select 1 from trading_order where id = any(%(orders)s::uuid[]) order by id for update"
 
 # Exits for whatever is open at venues, ours or not. Those of a stop are named by it, so that asking twice writes once.
 WRITE_EXITS = """
 insert into trading_order
     (id, organization_id, account_id, client_id, purpose, symbol, venue_symbol, side, type, quantity, state, decided_at,
-     time_in_force, reduces_only, venue_position, reason_code, reason, venue_order_id, revision, filled)
+     time_in_force, reduces_only, venue_position, cause_code, cause, reason_code, reason, venue_order_id, revision,
+     filled)
 select id, organization_id, account_id, client_id, 'exit', symbol, symbol, side, 'market', quantity, 'planned', %(now)s,
-       'gtc', true, venue_position, '', '', '', 0, 0
+       'gtc', true, venue_position, '', '', '', '', '', 0, 0
 from unnest(%(ids)s::uuid[], %(organizations)s::uuid[], %(accounts)s::uuid[], %(client_ids)s::text[],
             %(symbols)s::text[], %(sides)s::text[], %(quantities)s::numeric[], %(venue_positions)s::text[])
     as open (id, organization_id, account_id, client_id, symbol, side, quantity, venue_position)

@@ -15,7 +15,7 @@ from accounts.tenancy import system_scope
 from mikrobot_platform import heartbeats, stores
 from mikrobot_platform.doctor import Finding, fail, ok, told, warn
 from risk_management.services import program_news
-from trading.services import files
+from trading.services import files, links
 
 EXPORT_PATIENCE = timedelta(minutes=10)
 CLOSING_PATIENCE = timedelta(hours=1)
@@ -99,6 +99,34 @@ def paper_venue() -> Finding:
     sentence = f"last seen {age:.0f} s ago on {found.host} (process {found.pid})"
     if age > heartbeats.PAPER_VENUE_PATIENCE_S:
         return fail(sentence, "Start `manage.py paper_venue`, or look into its log; no paper account can trade.")
+    return ok(sentence)
+
+
+def accounts() -> Finding:
+    """Look whether somebody watches the accounts, and how these stand with their venues."""
+    now = timezone.now()
+    with system_scope("doctor"):
+        found = links.overview(now=now)
+    if not found.watched:
+        return ok("no account has anything at a venue or follows a strategy")
+    beat = heartbeats.read(heartbeats.ACCOUNTS)
+    remedy = "Start `manage.py watch_accounts`, or look into its log; until then nobody looks after open positions."
+    if beat is None:
+        return fail("nobody who watches accounts has shown himself yet, or for a day", remedy)
+    age = beat.age_s(time.time())
+    sentence = (
+        f"last seen {age:.0f} s ago on {beat.host} (process {beat.pid}); {found.watched} accounts,"
+        f" {found.positions} open positions"
+    )
+    if age > heartbeats.ACCOUNTS_PATIENCE_S:
+        return fail(sentence, remedy)
+    if found.unprotected:
+        return fail(f"{sentence}; {found.unprotected} positions have no stop", "Look at them at their venues now.")
+    if found.silent or found.blocked:
+        return warn(
+            f"{sentence}; {found.silent} accounts do not answer, entries wait on {found.blocked}",
+            "Staff pages, Trading accounts: the reason stands with each of them.",
+        )
     return ok(sentence)
 
 

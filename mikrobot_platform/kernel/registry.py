@@ -46,6 +46,13 @@ SUBSCRIBERS: Mapping[EventName, tuple[str, ...]] = {
     EventName.LIMIT_REACHED: ("notifications.dispatch:limit_reached",),
     EventName.PROGRAM_CHANGED: ("notifications.dispatch:program_changed",),
     EventName.PROGRAM_UNSURE: ("notifications.dispatch:program_unsure",),
+    EventName.ORDER_FILLED: (),
+    EventName.ORDER_REFUSED: (),
+    EventName.POSITION_OPENED: (),
+    EventName.POSITION_CLOSED: (),
+    EventName.POSITION_UNPROTECTED: (),
+    EventName.BOOKS_DIFFER: (),
+    EventName.ENTRIES_BLOCKED: (),
     EventName.DRILL: ("accounts.outbox_drill:effect",),
 }
 

@@ -1,5 +1,5 @@
-"""What a running MikroBot consists of besides its databases: the web, two workers, the watcher of files, the beat, and
-the paper venue, which is nobody's part and only lives beside the others."""
+"""What a running MikroBot consists of besides its databases: the web, two workers, the watchers, the beat, and the
+paper venue, which is nobody's part and only lives beside the others."""
 
 from __future__ import annotations
 
@@ -74,6 +74,17 @@ def paper_venue(environment: Mapping[str, str]) -> Program:
     )
 
 
+def lookout(environment: Mapping[str, str]) -> Program:
+    """Hear the venues of all accounts and look after their positions. SIGTERM: settle what was heard, then end."""
+    return Program(
+        name="accounts",
+        argv=[sys.executable, str(ROOT / "manage.py"), "watch_accounts"],
+        stop=[(signal.SIGTERM, 5.0)],
+        environment={**environment, "MIKROBOT_BOOTSTRAP": "off", "DATABASE_POOL_SIZE": "0"},
+        folder=ROOT,
+    )
+
+
 def beat(environment: Mapping[str, str], data: Data) -> Program:
     """Send what is due; the timetable stands in celery.py, its file only remembers the last runs."""
     return Program(
@@ -93,5 +104,6 @@ def behind_the_web(environment: Mapping[str, str], data: Data) -> list[Program]:
         worker("signals", ["signals"], environment, processes=2),
         worker("rest", ["default", "notify", "slow"], environment, processes=2),
         watcher(environment),
+        lookout(environment),
         beat(environment, data),
     ]

@@ -23,7 +23,8 @@ PATIENCE_WITH_WORKERS_S = 15.0
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Doors first, so that nothing new comes in; then those who work, and the venue they work with; the databases last.
 STOP_ORDER = (
-    ("beat", "watcher", "web"), ("worker-rest", "worker-signals"), ("paper-venue",), ("redis",), ("postgresql",)
+    ("beat", "watcher", "web"), ("worker-rest", "worker-signals", "accounts"), ("paper-venue",), ("redis",),
+    ("postgresql",),
 )  # fmt: skip
 
 

@@ -225,6 +225,12 @@ def test_there_is_one_watcher_and_whoever_looks_has_the_files() -> None:
     assert folder in DOCKERFILE
 
 
+def test_there_is_one_who_watches_accounts() -> None:
+    assert of_kind("Deployment")["accounts"]["spec"]["replicas"] == 1
+    assert of_kind("Deployment")["accounts"]["spec"]["strategy"] == {"type": "Recreate"}
+    assert APP_SERVICES["accounts"]["command"].endswith("watch_accounts")
+
+
 def settings_folder() -> str:
     """Return the folder for signal files as the example and so the image have it."""
     data = variables.parse(EXAMPLE, ".env.example")["DATA_DIR"]
@@ -532,4 +538,4 @@ def test_alerts_watch_what_is_measured() -> None:
 def test_alerts_name_queues_that_exist() -> None:
     text = (DEPLOY / "monitoring" / "alerts.yml").read_text(encoding="utf-8")
     named = {name for group in re.findall(r'name=~?"([\w|]+)"', text) for name in group.split("|")}
-    assert named == {*celery.QUEUES, "beat", "watcher", "paper_venue"}
+    assert named == {*celery.QUEUES, "beat", "watcher", "paper_venue", "accounts"}

@@ -27,6 +27,7 @@ def all_is_well() -> Iterator[None]:
         heartbeats.write(name)
     heartbeats.write_backlog(ALL_WELL)
     heartbeats.expect_watcher(0)
+    heartbeats.expect_accounts(0)
     health._recent.forget()
     yield
     health._recent.forget()
@@ -135,6 +136,17 @@ def test_a_paper_venue_that_has_shown_itself_is_missed(monkeypatch: pytest.Monke
     status, body = ready()
     assert (status, body["checks"]["paper_venue"]) == (200, "degraded")
     stores.redis_client().delete("mikrobot:heartbeat:paper_venue")
+
+
+def test_who_watches_accounts_is_missed_where_there_are_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    stores.redis_client().delete("mikrobot:heartbeat:accounts")
+    assert "accounts" not in ready()[1]["checks"]
+    heartbeats.expect_accounts(2)
+    health._recent.forget()
+    assert ready()[1]["checks"]["accounts"] == "degraded"
+    heartbeats.write(heartbeats.ACCOUNTS)
+    health._recent.forget()
+    assert (ready()[1]["status"], ready()[1]["checks"]["accounts"]) == ("ok", "ok")
 
 
 def test_a_watcher_is_missed_where_there_is_something_to_watch(monkeypatch: pytest.MonkeyPatch) -> None:

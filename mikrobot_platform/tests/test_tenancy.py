@@ -68,6 +68,7 @@ from risk_management.rules.settings import Limits
 from risk_management.tests.rows import claim, decide, facts_of, observed, told_program
 from trading.ledger import ledger_of
 from trading.models import (
+    Booking,
     ClockArrival,
     Fill,
     Follow,
@@ -206,6 +207,7 @@ MAKERS: dict[str, Callable[[Team], Any]] = {
     "trading.VenueLink": lambda cast: VenueLink.objects.get(pk=orders.make_link(cast.house.pk).pk),
     "trading.Order": lambda cast: Order.objects.get(pk=orders.make_order(cast.house.pk).pk),
     "trading.Fill": lambda cast: Fill.objects.get(pk=orders.make_fill(cast.house.pk).pk),
+    "trading.Booking": lambda cast: Booking.objects.get(pk=orders.make_booking(cast.house.pk).pk),
     "trading.Position": lambda cast: Position.objects.get(pk=orders.make_position(cast.house.pk).pk),
 }
 

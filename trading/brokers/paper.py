@@ -126,7 +126,7 @@ class Wire(asyncio.Protocol):
     async def ask(self, do: str, rest: str, answer_s: int) -> Any:
         """Send one request, once, and wait for its answer."""
         if not self.is_open:
-            raise Transient("there is no connection")
+            raise SessionEnded("there is no connection")
         loop = asyncio.get_running_loop()
         number = next(self._numbers)
         answer = self._waiting[number] = loop.create_future()

@@ -86,6 +86,7 @@ class Trade:
     fees_in: Decimal  # paid to open it
     fees: Decimal  # paid in all
     swap: Decimal  # charged in all; paid is negative
+    fills: tuple[str, ...]  # ids of all that make it, in order; one through zero is in two trades
     parts: tuple[Part, ...]
     risk: Ratio | None  # 1 R: what the first stop would have lost; None when it is not known
 
@@ -225,6 +226,7 @@ class _Book:
     fees_in: Decimal = _ZERO
     fees_out: Decimal = _ZERO
     swap: Decimal = _ZERO
+    fills: list[str] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     last_at: datetime | None = None
 
@@ -244,6 +246,7 @@ class _Book:
         self.opened += quantity
         self.paid_for += worth
         self.fees_in += fee
+        self.fills.append(one.fill.id)
         self.last_at = one.fill.at
 
     def take_off(
@@ -263,6 +266,7 @@ class _Book:
         )
         self.open -= quantity
         self.fees_out += fee
+        self.fills.append(fill.id)
         self.last_at = fill.at
 
     def trade(self, first_stops: Mapping[str, Price], specs: Mapping[str, InstrumentSpec]) -> Trade:
@@ -278,7 +282,8 @@ class _Book:
             id=self.id, symbol=fill.symbol, side=fill.side, opened_by=fill.client_id, opened_at=fill.at,
             last_at=self.last_at or fill.at, opened=Quantity(self.opened),
             quantity=Quantity(self.open), entry=_ratio(entry), average=_ratio(self.average), fees_in=self.fees_in,
-            fees=self.fees_in + self.fees_out, swap=self.swap, parts=tuple(self.parts), risk=risk,
+            fees=self.fees_in + self.fees_out, swap=self.swap, fills=tuple(self.fills),
+            parts=tuple(self.parts), risk=risk,
         )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models.base import TenantRow
 from mikrobot_platform.db.ids import new_id
 from trading.ledger import ledger_of
-from trading.models import Fill, Order, Position, Shard, VenueLink
+from trading.models import Booking, Fill, Order, Position, Shard, VenueLink
 
 Row = TypeVar("Row", bound=TenantRow)
 
@@ -47,6 +47,14 @@ def make_shard(organization_id: UUID, **fields: Any) -> Shard:
         "created_at": timezone.now(),
     }  # fmt: skip
     return _written(Shard(organization_id=organization_id, **{**values, **fields}))
+
+
+def make_booking(organization_id: UUID, **fields: Any) -> Booking:
+    values: dict[str, Any] = {
+        "account_id": new_id(), "position_id": new_id(), "venue_fill_id": uuid4().hex, "kind": "opened",
+        "symbol": "EURUSD", "quantity": Decimal(1), "at": timezone.now(),
+    }  # fmt: skip
+    return _written(Booking(organization_id=organization_id, **{**values, **fields}))
 
 
 def make_link(organization_id: UUID, **fields: Any) -> VenueLink:
