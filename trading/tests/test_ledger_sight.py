@@ -360,7 +360,7 @@ def test_staff_trace_a_signal_from_its_bytes_to_its_last_event(cast: Team) -> No
 def test_staff_see_no_password_of_a_customers_alert(cast: Team) -> None:
     source = make_source(cast.house.pk, "tradingview")
     for body in (b"60123456789,buy,EURUSD,passphrase=hunter2x7", b'{"symbol":"EURUSD","S\\u0065cret":"hunter2x7"}'):
-        ingest(source, Delivery(body=body), now=NOW)
+        sent(source, Delivery(body=body), now=NOW)
     for raw in rows(source)[0]:
         page = desk().get(record_url(raw)).content.decode()
         assert "EURUSD" in page

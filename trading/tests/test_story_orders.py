@@ -22,9 +22,8 @@ from risk_management.services import switches
 from trading import pipeline, planning, sending
 from trading.models import Order, Signal, SignalState
 from trading.paper.control import PaperProcess
-from trading.tests.sources import make_source, rest, rows, swept
+from trading.tests.sources import at_once, make_source, rest, rows, swept
 from trading.tests.story import make_follower, make_strategy, tell_prices, venue
-from trading.tests.test_ledger import at_once
 
 
 @pytest.fixture(name="paper")

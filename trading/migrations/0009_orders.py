@@ -41,7 +41,7 @@ POLICIES = [
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("trading", "0005_source_messages"),
+        ("trading", "0008_removed"),
         ("risk_management", "0003_switches"),
     ]
 
