@@ -100,10 +100,10 @@ def behind_the_web(environment: Mapping[str, str], data: Data) -> list[Program]:
     """List those that nobody waits for, in the order in which they start."""
     is_elsewhere = bool(environment.get("PAPER_VENUE_URL"))
     return [
-        *([] if is_elsewhere else [paper_venue(environment)]),
         worker("signals", ["signals"], environment, processes=2),
         worker("rest", ["default", "notify", "slow"], environment, processes=2),
         watcher(environment),
         lookout(environment),
         beat(environment, data),
+        *([] if is_elsewhere else [paper_venue(environment)]),
     ]

@@ -18,7 +18,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # What this suite itself was given must not reach the `up` under test.
-OURS = ("MIKROBOT_", "DATABASE_", "REDIS_", "SECRET_", "MASTER_", "SITE_URL", "EMAIL_URL", "DATA_DIR", "METRICS_")
+OURS = (
+    "MIKROBOT_",
+    "DATABASE_",
+    "REDIS_",
+    "SECRET_",
+    "MASTER_",
+    "SITE_URL",
+    "EMAIL_URL",
+    "DATA_DIR",
+    "METRICS_",
+    "PAPER_",
+)
 
 
 def environment() -> dict[str, str]:
