@@ -35,6 +35,11 @@ def remember(venue: str, quotes: Mapping[str, Quote]) -> None:
         redis_client().hset(_key(venue), mapping=told)
 
 
+def forget(venue: str) -> None:
+    """Know no price of a venue any more."""
+    redis_client().delete(_key(venue))
+
+
 def latest(venue: str, symbols: Iterable[str] | None = None) -> Mapping[str, Quote]:
     """Return the last prices of a venue, of all symbols or of some; what is not known is not in it."""
     try:

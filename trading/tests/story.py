@@ -40,7 +40,10 @@ def venue(folder: Path, *options: str) -> Iterator[PaperProcess]:
     with PaperProcess(folder, "--still", *options) as process:
         process.price("EURUSD", BID, ASK)
         with override_settings(VENUE_URLS={**settings.VENUE_URLS, "paper": process.base_url}):
-            yield process
+            try:
+                yield process
+            finally:
+                quotes.forget("paper")  # tests that know of no price come after
 
 
 def tell_prices(now: datetime, **prices: tuple[str, str]) -> None:
