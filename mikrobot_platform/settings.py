@@ -111,8 +111,6 @@ DATABASES = {
 for _alias in DATABASES.values():
     _alias["CONN_HEALTH_CHECKS"] = True
     _alias["DISABLE_SERVER_SIDE_CURSORS"] = IS_PGBOUNCER
-# Where the adapters of venues find them (trading/brokers/); only a base URL says whether it is the real one.
-VENUE_URLS = {"paper": env.text("PAPER_VENUE_URL", f"unix://{DATA_DIR / 'paper' / 'venue.sock'}")}
 DATABASE_ROUTERS = ["mikrobot_platform.db.router.ScopeRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
@@ -286,6 +284,7 @@ WHITENOISE_USE_FINDERS = MODE == "test"
 # --- Venues ----------------------------------------------------------------------------------------------------------
 PAPER_VENUE_DIR = DATA_DIR / "paper"
 PAPER_VENUE_URL = env.socket("PAPER_VENUE_URL", PAPER_VENUE_DIR / "venue.sock")
+VENUE_URLS = {"paper": PAPER_VENUE_URL}  # where adapters find their venues; only this says whether it is the real one
 # Opens the venue's commands for drills (set prices, break things, count); without one there are none.
 PAPER_VENUE_ADMIN_TOKEN = env.text("PAPER_VENUE_ADMIN_TOKEN", "")
 
