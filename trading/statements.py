@@ -76,8 +76,8 @@ with room as (
     select %(rawsignal_organization_id)s, %(rawsignal_source_id)s, %(nonce)s::text, %(nonce_until)s
     from room where of_source and of_all and %(nonce)s::text <> '' on conflict do nothing returning 1
 ), let_in as (
-    insert into trading_sourceminute as m (organization_id, source_id, minute, accepted, refused)
-    select %(rawsignal_organization_id)s, counted.id, %(minute)s, 1, 0
+    insert into trading_sourceminute as m (organization_id, source_id, minute, accepted, refused, refusals)
+    select %(rawsignal_organization_id)s, counted.id, %(minute)s, 1, 0, '{{}}'
     from room, (values (%(rawsignal_source_id)s), (%(everywhere)s::uuid)) as counted (id)
     where of_source and of_all and (%(nonce)s::text = '' or exists (select from fresh))
     on conflict (organization_id, source_id, minute) do update set accepted = m.accepted + 1

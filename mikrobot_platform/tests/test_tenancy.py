@@ -115,7 +115,7 @@ def _delivered(cast: Team) -> Outcome:
 def _counted(cast: Team) -> SourceMinute:
     source = make_source(cast.house.pk)
     with ledger_of(cast.house.pk):
-        SourceMinute.turned_away(cast.house.pk, source.pk, now=timezone.now())
+        SourceMinute.turned_away(cast.house.pk, source.pk, "test", now=timezone.now())
     row: SourceMinute = SourceMinute.objects.get(source_id=source.pk)
     return row
 

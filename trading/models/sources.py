@@ -117,6 +117,7 @@ class SourceMinute(TenantRow):
     minute = models.BigIntegerField()  # since 1970
     accepted = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)
+    refusals = models.JSONField(default=dict)  # how many of them by code
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -129,13 +130,15 @@ class SourceMinute(TenantRow):
         ]
 
     @classmethod
-    def turned_away(cls, organization_id: UUID, source_id: UUID, *, now: datetime) -> int:
-        """Count one more message that was turned away; return how many there were in this minute."""
+    def turned_away(cls, organization_id: UUID, source_id: UUID, code: str, *, now: datetime) -> int:
+        """Count one more message that was turned away; return how many there were in this minute for this reason."""
         found = _first(
-            "insert into trading_sourceminute as m (organization_id, source_id, minute, accepted, refused)"
-            " values (%s, %s, %s, 0, 1) on conflict (organization_id, source_id, minute)"
-            " do update set refused = m.refused + 1 returning refused",
-            [organization_id, source_id, minute_of(now)],
+            "insert into trading_sourceminute as m (organization_id, source_id, minute, accepted, refused, refusals)"
+            " values (%s, %s, %s, 0, 1, jsonb_build_object(%s::text, 1))"
+            " on conflict (organization_id, source_id, minute) do update set refused = m.refused + 1, refusals ="
+            " m.refusals || jsonb_build_object(%s::text, coalesce((m.refusals ->> %s)::int, 0) + 1)"
+            " returning (refusals ->> %s)::int",
+            [organization_id, source_id, minute_of(now), *[str(code)] * 4],
         )
         return found or 0
 

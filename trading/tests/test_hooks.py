@@ -223,6 +223,41 @@ def test_a_flood_of_knocks_does_not_bury_the_trail(cast: Team) -> None:
     assert (minute.accepted, minute.refused) == (0, reception.TRAIL_A_MINUTE + 5)
 
 
+def test_many_knocks_do_not_hide_the_one_that_matters(cast: Team) -> None:
+    ea, nonce = made(cast), uuid4().hex
+    with time_machine.travel("2026-03-01T10:30:01Z", tick=False):
+        assert ea.send(1, nonce=nonce).status_code == 200
+        for _ in range(reception.TRAIL_A_MINUTE + 5):
+            ea.send(2, secret="wrong")
+        for _ in range(2):
+            assert ea.send(1, nonce=nonce).status_code == 409
+    told = trail(cast.house.pk, ea.source)
+    assert told == [*[("source", Code.SIGNATURE_WRONG)] * reception.TRAIL_A_MINUTE, *[("source", Code.NONCE_USED)] * 2]
+    with tenant_scope(cast.house.pk), atomic():
+        [minute] = SourceMinute.objects.filter(source_id=ea.source.pk)
+    assert (minute.accepted, minute.refused) == (1, reception.TRAIL_A_MINUTE + 7)
+    assert minute.refusals == {Code.SIGNATURE_WRONG: reception.TRAIL_A_MINUTE + 5, Code.NONCE_USED: 2}
+
+
+@pytest.mark.parametrize(
+    ("network", "address", "status"),
+    [
+        ("203.0.113.5", "::ffff:203.0.113.5", 200),
+        ("203.0.113.0/24", "::ffff:203.0.113.77", 200),
+        ("203.0.113.0/24", "::ffff:203.0.114.1", 403),
+        ("::ffff:203.0.113.5", "203.0.113.5", 200),
+        ("::ffff:203.0.113.0/120", "203.0.113.77", 200),
+        ("::ffff:203.0.113.0/120", "203.0.114.1", 403),
+        ("::/0", "2001:db8::1", 200),
+        ("2001:db8::/32", "203.0.113.5", 403),
+    ],
+)
+def test_an_address_is_the_same_in_either_family(cast: Team, network: str, address: str, status: int) -> None:
+    tv = made(cast, "tradingview", networks=[network])
+    answer = Client(REMOTE_ADDR=address).post(f"/hooks/tv/{tv.secret}/", OWN, content_type="application/json")
+    assert answer.status_code == status
+
+
 def test_more_than_its_share_is_told_to_wait_and_nothing_accepted_is_lost(cast: Team) -> None:
     ea = made(cast, per_minute=3)
     with time_machine.travel("2026-03-01T10:00:20Z", tick=False):
