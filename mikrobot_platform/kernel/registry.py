@@ -49,6 +49,10 @@ SUBSCRIBERS: Mapping[EventName, tuple[str, ...]] = {
     EventName.DRILL: ("accounts.outbox_drill:effect",),
 }
 
+# Functions `(deed, organization_id, venue, account_id, *, now) -> None` that raise what keeps an account from being
+# opened, closed or given other credentials; asked by the room that keeps accounts, which does not know why.
+ACCOUNT_GUARDS: tuple[str, ...] = ("risk_management.services.lockouts:guard",)
+
 
 def resolve(name: str) -> object:
     """Import `package.module:attribute` and return the attribute."""

@@ -35,3 +35,11 @@ class VenueInfo:
     kinds: tuple[AccountKind, ...]
     currencies: tuple[str, ...]
     credentials: tuple[CredentialField, ...] = ()
+
+
+class AccountDeed(StrEnum):
+    """What is done to an account itself, and may be held (registry.ACCOUNT_GUARDS)."""
+
+    OPEN = "open"
+    CLOSE = "close"
+    CREDENTIALS = "credentials"
