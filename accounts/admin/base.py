@@ -17,6 +17,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
@@ -230,6 +231,8 @@ class RecordAdmin(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show the list; one that belongs to an organization is written into that organization's trail."""
+        if any("\x00" in value for _name, values in request.GET.lists() for value in values):
+            raise BadRequest("No text that PostgreSQL keeps has a NUL in it.")
         context = {"title": self.list_title, **(extra_context or {})}
         if not self.is_of_organization:
             return super().changelist_view(request, context)

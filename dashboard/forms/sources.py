@@ -15,9 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from dashboard import words
 from dashboard.forms.people import zone_choices
 from trading.models import Source
-from trading.services.sources import ADDRESSED, KINDS, OVERLAP, PER_MINUTE, SIGNED, Setup
+from trading.services.sources import ADDRESSED, KINDS, MAX_SHIFT_S, OVERLAP, PER_MINUTE, SIGNED, Setup
 
 SCALE_FIELDS = ("power_scale", "confluence_scale", "confidence_scale")
+MAX_SHIFT_H = MAX_SHIFT_S // 3600
 _CLOCK = ("clock_zone", "clock_shift")
 # Which settings change anything for a kind. The others keep what they were.
 MATTERS: Mapping[str, tuple[str, ...]] = {
@@ -51,6 +52,8 @@ class SetupForm(forms.Form):
     )
     per_minute = forms.IntegerField(
         label=_("Messages a minute"),
+        min_value=PER_MINUTE.start,
+        max_value=PER_MINUTE.stop - 1,
         widget=forms.NumberInput({"inputmode": "numeric", "min": PER_MINUTE.start, "max": PER_MINUTE.stop - 1}),
         help_text=_("What comes beyond that is told to wait; nothing that was accepted is lost."),
     )
@@ -71,6 +74,10 @@ class SetupForm(forms.Form):
     clock_shift = forms.DecimalField(
         label=_("Hours ahead of that zone"),
         required=False,
+        min_value=-MAX_SHIFT_H,
+        max_value=MAX_SHIFT_H,
+        max_digits=6,  # an exponent would be a number, too: 1e999999 has no hours
+        decimal_places=4,
         widget=forms.NumberInput({"inputmode": "decimal", "step": "0.25"}),
         help_text=_("Many brokers keep 7 hours ahead of New York, so that their day ends with its."),
     )
