@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
+from typing import TypeVar
 
+from mikrobot_platform.kernel import plain
 from mikrobot_platform.kernel.instruments import AssetClass, InstrumentSpec
 from mikrobot_platform.kernel.market import Price, Quantity, Side
 from mikrobot_platform.kernel.money import Currency
@@ -32,11 +34,12 @@ from risk_management.rules.facts import (
 from risk_management.rules.settings import Follow, Hours, Limits, Strategy, Trail, Trailing
 from risk_management.sizing import PercentOfBalance, PercentOfEquity
 
+T = TypeVar("T")
 NOW = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)  # a Friday, and a month after the programs were verified
 CURRENCIES = tuple(Currency(code) for code in ("USD", "EUR", "GBP", "JPY"))
 RATES = {("EUR", "JPY"): "171.10", ("USD", "JPY"): "155.40", ("GBP", "JPY"): "196.55"}
 ZONES = ("Europe/Helsinki", "America/New_York", "Asia/Tokyo", "Pacific/Auckland")
-WEEKDAYS = windows("Mon-Fri 00:00-24:00")
+LONDON = Hours("Europe/London", windows("Mon-Fri 00:00-24:00"))
 
 
 def _d(text: str | int) -> Decimal:
@@ -111,9 +114,9 @@ def _account(number: int, programs: MappingProxyType[str, Program]) -> AccountFa
         organization=f"018f6f2e-0000-7000-8002-{number // 2:012d}",
         currency=currency,
         zone=ZONES[number % 4],
-        follow=Follow(is_active=True, mode=mode, hours=Hours("Europe/London", WEEKDAYS) if number % 2 else None),
-        limits=_limits(number, balance),
-        entitlement=Entitlement(tier="professional", opens_trades=True, daily_quota=50),
+        follow=_as_stored(Follow(is_active=True, mode=mode, hours=LONDON if number % 2 else None)),
+        limits=_as_stored(_limits(number, balance)),
+        entitlement=_as_stored(Entitlement(tier="professional", opens_trades=True, daily_quota=50)),
         quota_used=number % 40,
         account_stop=None,
         organization_stop=None,
@@ -122,7 +125,7 @@ def _account(number: int, programs: MappingProxyType[str, Program]) -> AccountFa
             at=NOW - timedelta(seconds=number % 60), balance=balance, equity=balance + floating, floating=floating,
             margin_used=_d(200 * len(positions)) * scale,
         ),
-        terms=Terms(leverage=_d(30)),
+        terms=_as_stored(Terms(leverage=_d(30))),
         positions=positions,
         orders=(),
         siblings=(),
@@ -139,6 +142,11 @@ def _account(number: int, programs: MappingProxyType[str, Program]) -> AccountFa
         stats=None,
         requests_today=number % 300,
     )  # fmt: skip
+
+
+def _as_stored(settings: T) -> T:
+    """Give settings as services do that read them from a row: equal text is one object."""
+    return plain.recall(type(settings), plain.text(settings))
 
 
 def _limits(number: int, balance: Decimal) -> Limits:
@@ -168,3 +176,9 @@ def _firm(key: str, program: Program, balance: Decimal, floating: Decimal) -> Fi
 
 def _day(number: int) -> date:
     return date(2026, 11, 21) if ZONES[number % 4] == "Pacific/Auckland" else NOW.date()
+
+
+def distinct_settings(found: list[AccountFacts]) -> dict[str, int]:
+    """Count how many different settings the accounts have, so that a reader sees how much they really share."""
+    parts = ("currency", "zone", "follow", "limits", "terms", "positions")
+    return {name: len({plain.canonical(repr(getattr(one, name))) for one in found}) for name in parts}

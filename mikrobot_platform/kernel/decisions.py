@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from types import MappingProxyType
 
 from mikrobot_platform.kernel.codes import NOTICES, Code
@@ -20,7 +21,7 @@ from mikrobot_platform.kernel.sentences import SENTENCES
 
 __all__ = [
     "NOTICES", "NO_EVIDENCE", "SENTENCES", "Code", "Decision", "Evidence", "Plain", "Refusal", "Unreadable", "Verdict",
-    "evidence", "placeholders", "quoted", "refusal", "sentence", "unreadable",
+    "evidence", "placeholders", "quoted", "refusal", "said", "sentence", "unreadable",
 ]  # fmt: skip
 
 Plain = str | int | bool | None | tuple[str, ...]
@@ -50,6 +51,9 @@ def evidence(**values: object) -> Evidence:
 
 
 def _plain(value: object) -> Plain:
+    if type(value) is Decimal:  # most figures are
+        text = str(value)
+        return format(value, "f") if "E" in text else text
     match value:
         case None | bool() | int():
             return value
@@ -76,6 +80,20 @@ def quoted(text: str) -> str:
 def sentence(code: Code, figures: Evidence) -> str:
     """Say a reason with its figures; a missing figure is a fault of ours and raises KeyError."""
     return SENTENCES[code].format_map(figures)
+
+
+def said(code: Code, figures: Mapping[str, object]) -> str:
+    """Say a reason with figures that are not plain yet: the same sentence, and only what it names is made plain."""
+    words, names = _in_order(code)
+    return words % tuple([_plain(figures[name]) for name in names])
+
+
+@cache
+def _in_order(code: Code) -> tuple[str, tuple[str, ...]]:
+    """Take a sentence apart, once: its words with places in them, and the figures that go there."""
+    parts = list(string.Formatter().parse(SENTENCES[code]))
+    words = "".join(text.replace("%", "%%") + ("%s" if name else "") for text, name, _, _ in parts)
+    return words, tuple(name for _, name, _, _ in parts if name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

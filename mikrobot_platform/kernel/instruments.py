@@ -1,12 +1,13 @@
 """What can be traded, and on which grid: ticks, lots, money per point, hours, expiry.
 
-A quantity is rounded to the lot in one place (`floor_quantity`) and a price to the tick in one place (`round_price`).
+A quantity is rounded to the lot in one place (`floor_quantities`) and a price to the tick in one place (`round_price`).
 Everything linear is described by two numbers: a contract is worth price x contract size in its quote currency. What is
 not linear (coin-margined perpetuals) is not described here, and so is not traded.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal, Inexact
@@ -14,10 +15,11 @@ from enum import StrEnum
 
 from mikrobot_platform.kernel.futures import RollRule
 from mikrobot_platform.kernel.market import Price, Quantity, Side, decimals, symbol
-from mikrobot_platform.kernel.money import EXACT, ONE, Currency, Money, Ratio
+from mikrobot_platform.kernel.money import EXACT, ONE, Currency, Exactly, Money, Ratio
 from mikrobot_platform.kernel.sessions import Sessions
 
 _ZERO, _ONE, _TWO = Decimal(0), Decimal(1), Decimal(2)
+_NO_QUANTITY = Quantity(_ZERO)
 
 
 class AssetClass(StrEnum):
@@ -130,16 +132,22 @@ class InstrumentSpec:
         return EXACT.multiply(distance, self.contract_size)
 
     def floor_quantity(self, amount: Ratio, per_lot: Ratio = ONE) -> Quantity:
-        """Return the largest multiple of the lot step that `amount / per_lot` reaches, or zero.
+        """Return the largest multiple of the lot step that `amount / per_lot` reaches, or zero."""
+        per_lot = Ratio(EXACT.multiply(per_lot.top, amount.bottom), per_lot.bottom)
+        return self.floor_quantities([(amount.top, per_lot)])[0]
+
+    def floor_quantities(self, amounts: Iterable[tuple[Decimal, Ratio]]) -> list[Quantity]:
+        """Return the largest multiple of the lot step that each amount pays for at so much a lot, or zero.
 
         The only place that rounds a quantity. The division is exact: a budget that pays for a step to the last digit
         gets it, and one that lacks a digit does not. Whether that is too small for an order is the caller's question.
         """
-        top, bottom = EXACT.multiply(amount.top, per_lot.bottom), EXACT.multiply(amount.bottom, per_lot.top)
-        if top <= 0:
-            return Quantity(_ZERO)
-        steps = EXACT.divide_int(top, EXACT.multiply(bottom, self.lot_step))
-        return Quantity(EXACT.multiply(steps, self.lot_step))
+        step = self.lot_step
+        with Exactly():
+            return [
+                Quantity(amount * per_lot.bottom // (per_lot.top * step) * step) if amount > 0 else _NO_QUANTITY
+                for amount, per_lot in amounts
+            ]
 
     def round_price(self, price: Decimal, side: Side, towards: Towards) -> Price:
         """Round a price to the tick, seen from a trade of this side; half a tick goes up. The only place that does."""

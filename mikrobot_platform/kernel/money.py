@@ -18,6 +18,8 @@ from decimal import (
     Inexact,
     InvalidOperation,
     Overflow,
+    getcontext,
+    setcontext,
 )
 from enum import StrEnum
 from types import MappingProxyType
@@ -42,6 +44,7 @@ _BY_DIGITS = {
 MINOR_DIGITS: Mapping[str, int] = MappingProxyType(
     {code: digits for digits, codes in _BY_DIGITS.items() for code in codes.split()}
 )
+_MINOR_UNITS = {code: Decimal(1).scaleb(-digits) for code, digits in MINOR_DIGITS.items()}
 
 
 class CurrencyUnknown(ValueError):
@@ -66,6 +69,19 @@ _DIVISION: Mapping[Rounding, Context] = {
 }
 
 
+class Exactly:
+    """Let plain operators lose no digit: inside, `a * b` is `EXACT.multiply(a, b)` at a third of its price."""
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        self._before = getcontext()
+        setcontext(EXACT)
+
+    def __exit__(self, *_error: object) -> None:
+        setcontext(self._before)
+
+
 def currency(text: str) -> Currency:
     """Read a currency by its code, or raise CurrencyUnknown. USDT is not USD, and GBX is not GBP."""
     code = text.strip().upper()
@@ -76,7 +92,7 @@ def currency(text: str) -> Currency:
 
 def minor_unit(of: Currency) -> Decimal:
     """Return the smallest amount of a currency: 0.01 USD, 1 JPY, 0.00000001 BTC."""
-    return Decimal(1).scaleb(-MINOR_DIGITS[of])
+    return _MINOR_UNITS[of]
 
 
 @dataclass(frozen=True, slots=True)

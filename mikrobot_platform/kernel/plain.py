@@ -31,6 +31,11 @@ class Codec(NamedTuple):
 
     write: Callable[[Any], str]
     read: Callable[[Any], Any]
+    of_member: Mapping[type, Callable[[Any], str]] = types.MappingProxyType({})  # of a union: how each one is written
+
+    def writer(self, kind: type) -> Callable[[Any], str]:
+        """Return what writes a value whose Python type is known."""
+        return self.of_member.get(kind, self.write)
 
 
 def text(value: object) -> str:
@@ -42,6 +47,26 @@ def read(kind: type[T], stored: str | bytes) -> T:
     """Read a dataclass from the text that was written of it."""
     found: T = codec(_hint(kind)).read(json.loads(stored))
     return found
+
+
+def recall(kind: type[T], stored: str) -> T:
+    """Read a frozen dataclass that comes again and again, such as a customer's settings.
+
+    The same text gives the same object, which is written only once: its text hangs on it for as long as it is kept.
+    """
+    found = _recalled.get((kind, stored))
+    if found is None:
+        if len(_recalled) >= MOST_RECALLED:  # rare enough that nothing finer is worth its price
+            _recalled.clear()
+            _texts.clear()
+        found = _recalled[kind, stored] = read(kind, stored)
+        _texts[id(found)] = {}
+    return found
+
+
+MOST_RECALLED = 20_000
+_recalled: dict[tuple[type, str], Any] = {}
+_texts: dict[int, dict[bool, str]] = {}  # by the id of an object that `_recalled` keeps alive, named or not
 
 
 def canonical(value: object) -> str:
@@ -104,7 +129,7 @@ def _scalar(kind: type, write: Callable[[Any], str], parse: Callable[[Any], Any]
 _SCALARS: Mapping[Any, Codec] = {
     str: _scalar(str, quoted_text),
     int: _scalar(int, str),
-    bool: _scalar(bool, lambda value: "true" if value else "false"),
+    bool: _scalar(bool, {True: "true", False: "false"}.__getitem__),
     Decimal: _scalar(Decimal, decimal_text, Decimal),
     datetime: _scalar(datetime, moment_text, datetime.fromisoformat),
     date: _scalar(date, lambda value: f'"{value.isoformat()}"', date.fromisoformat),
@@ -164,7 +189,7 @@ def _listed(stored: Any) -> list[Any]:
 # Objects, by templates
 
 
-Fill = Callable[[tuple[Any, ...]], str]
+Fill = Callable[[tuple[Any, ...]], str | None]
 
 # Python's own formatting writes most figures right, without a call for each; "%.0s" is a place that shows nothing.
 _DIRECT: Mapping[type, str] = {Decimal: '"%s"', int: "%s", type(None): "null%.0s"}
@@ -175,7 +200,7 @@ def template(
 ) -> Fill:
     """Make what writes an object whose values have these types, given in the order of their sorted names.
 
-    An exponent is left in a figure that has one: `has_exponent` finds it.
+    What it makes answers None when a figure may have an exponent, which has to be written out the long way.
     """
     places = [_place(kind) for kind in kinds]
     written = [f"{quoted_text(name)}:{place}" for name, place in zip(names, places, strict=True)]
@@ -185,21 +210,24 @@ def template(
         for at, (kind, place) in enumerate(zip(kinds, places, strict=True))
         if kind not in _DIRECT and place == "%s"
     ]
-    if not calls:
-        return text.__mod__
+    figures = [at for at, kind in enumerate(kinds) if kind is Decimal]
 
-    def fill(values: tuple[Any, ...]) -> str:
+    def fill(values: tuple[Any, ...]) -> str | None:
+        found = text % values
+        # One letter is found ten times as fast as two, and most texts have no E at all.
+        return None if "E" in found and ("E-" in found or "E+" in found) else found
+
+    def fill_with_calls(values: tuple[Any, ...]) -> str | None:
         ready = list(values)
+        for at in figures:  # looked at before the others, which may be long and have an E of their own
+            ready[at] = figure = str(ready[at])
+            if "E" in figure:
+                return None
         for at, write in calls:
             ready[at] = write(ready[at])
         return text % tuple(ready)
 
-    return fill
-
-
-def has_exponent(text: str) -> bool:
-    """Tell whether a figure in a text may have an exponent, which the long way writes out."""
-    return "E-" in text or "E+" in text
+    return fill_with_calls if calls else fill
 
 
 def _place(kind: type) -> str:
@@ -214,7 +242,7 @@ def _dataclass(kind: type[Any], *, is_named: bool = False) -> Codec:
     stored_as = {field.name: codec(hints[field.name]) for field in fields(kind) if field.init}
     names = tuple(sorted(stored_as))
     named = f'"{_KIND}":{quoted_text(kind.__name__)}' if is_named else ""
-    writers = [stored_as[name].write for name in names]
+    codecs = [stored_as[name] for name in names]
     templates: dict[tuple[type, ...], Fill] = {}
     if len(names) > 1:
         get: Callable[[Any], tuple[Any, ...]] = attrgetter(*names)
@@ -222,16 +250,21 @@ def _dataclass(kind: type[Any], *, is_named: bool = False) -> Codec:
         get = lambda value: tuple(getattr(value, name) for name in names)  # noqa: E731 - as above, for none and for one
 
     def write(value: Any) -> str:
+        texts = _texts.get(id(value))
+        if texts is None:
+            return write_anew(value)
+        return texts.get(is_named) or texts.setdefault(is_named, write_anew(value))
+
+    def write_anew(value: Any) -> str:
         values = get(value)
         kinds = tuple(map(type, values))
         known = templates.get(kinds)
         if known is None:
-            known = templates[kinds] = template(names, kinds, lambda at, _kind: writers[at], named)
-        text = known(values)
-        return long_way(values) if has_exponent(text) else text
+            known = templates[kinds] = template(names, kinds, lambda at, kind: codecs[at].writer(kind), named)
+        return known(values) or long_way(values)
 
     def long_way(values: tuple[Any, ...]) -> str:
-        parts = [f'"{name}":{write(part)}' for name, write, part in zip(names, writers, values, strict=True)]
+        parts = [f'"{name}":{one.write(part)}' for name, one, part in zip(names, codecs, values, strict=True)]
         return "{" + ",".join(sorted([*parts, named] if named else parts)) + "}"
 
     def read(stored: Any) -> Any:
@@ -274,4 +307,4 @@ def _union(hints: tuple[Any, ...]) -> Codec:
                 continue
         raise StoredWrong(f"{stored!r} is nothing that may stand there")
 
-    return Codec(lambda value: writers[type(value)](value), read)
+    return Codec(lambda value: writers[type(value)](value), read, writers)

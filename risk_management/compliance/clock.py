@@ -38,7 +38,7 @@ class ResetClock:
 
     def next_reset(self, moment: datetime) -> datetime:
         """Return when the next day begins, after this moment."""
-        return self.start(self.day_of(moment) + _DAY)
+        return _next_reset(self, moment)
 
     def resets(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """Give every reset after one moment and not after another, in order."""
@@ -46,6 +46,11 @@ class ResetClock:
         while at <= until:
             yield at
             at = self.next_reset(at)
+
+
+@lru_cache(maxsize=1024)  # a shard asks for one moment, for each of its accounts
+def _next_reset(clock: ResetClock, moment: datetime) -> datetime:
+    return clock.start(clock.day_of(moment) + _DAY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

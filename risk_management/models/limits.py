@@ -44,7 +44,7 @@ class AccountLimits(TenantModel):
 
     def at(self, moment: datetime) -> Limits:
         """Return the limits that hold at a moment."""
-        return plain.read(Limits, self.pending if self.has_turned(moment) else self.current)
+        return plain.recall(Limits, self.pending if self.has_turned(moment) else self.current)
 
     def later(self, moment: datetime) -> Limits | None:
         """Return the limits that will hold from `pending_from` on; None when nothing waits."""

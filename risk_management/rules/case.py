@@ -23,13 +23,22 @@ from risk_management.compliance.room import Room
 from risk_management.rules.facts import AccountFacts, Firm, Holding, Missing, Quote, Shared, Snapshot, Terms, known
 from risk_management.rules.floors import Floor
 from risk_management.rules.settings import Follow, Limits, Strategy
-from risk_management.sizing import AccountState, Costs, PercentOfBalance, SizingLimits, SizingRequest, lot_of
-from risk_management.sizing.lot import Lot
+from risk_management.sizing import (
+    AccountState,
+    Costs,
+    HalfKelly,
+    Lot,
+    Purse,
+    SizingLimits,
+    SizingRequest,
+    Wish,
+    lot_of,
+    wish_of,
+)
 
 T = TypeVar("T")
 ZERO = Decimal(0)
 UPWARDS, FINEST = Context(prec=60, rounding=ROUND_CEILING), Decimal("1e-10")
-_ANY_MODE = PercentOfBalance(percent=Decimal(1))
 
 
 if TYPE_CHECKING:
@@ -53,19 +62,15 @@ class Desk:
     def __init__(self, shared: Shared, now: datetime) -> None:
         self.shared, self.signal, self.now = shared, shared.signal, now
         self._kept: dict[object, object] = {}
-        self._ids: set[int] = set()
+        self.lasting: set[int] = set()  # ids of what is kept here, and so stays what it is
 
     def once(self, key: object, work: Callable[[], T]) -> T:
         """Work something out for the first account that needs it, and keep it for the others."""
         found = self._kept.get(key)
         if found is None:
             found = self._kept[key] = work()
-            self._ids.add(id(found))
+            self.lasting.add(id(found))
         return found  # type: ignore[return-value]  # a key always has its own kind of answer
-
-    def lasts(self, thing: object) -> bool:
-        """Tell whether something was worked out here, and so stays what it is."""
-        return id(thing) in self._ids
 
     @kept
     def spec(self) -> InstrumentSpec:
@@ -119,32 +124,32 @@ class Desk:
 
     def costs_of(self, terms: Terms) -> Costs:
         """Say what a trade costs beside the way to its stop."""
-        commission, rate = terms.commission, terms.commission_rate
-        spread = self.quote.ask - self.quote.bid
-        return self.once(
-            (Costs, commission, rate),
-            lambda: Costs(
-                spread=spread,
-                spread_is_in_entry=known(self.signal.kind) is OrderKind.MARKET,
-                slippage=self.strategy.slippage_allowance,
-                commission=commission,
-                commission_rate=rate,
-            ),
+        return Costs(
+            spread=self.quote.ask - self.quote.bid,
+            spread_is_in_entry=known(self.signal.kind) is OrderKind.MARKET,
+            slippage=self.strategy.slippage_allowance,
+            commission=terms.commission,
+            commission_rate=terms.commission_rate,
         )
 
     def sizing_limits_of(self, limits: Limits) -> SizingLimits:
-        """Say what the customer allows for one trade."""
+        """Say what the customer allows for one trade. Equal figures are the same, however many zeros they end with."""
         most, percent, quantity = limits.max_leverage, limits.max_risk_percent, limits.max_quantity
-        return self.once(
-            (SizingLimits, most, percent, quantity),
-            lambda: SizingLimits(max_leverage=most, max_risk_percent=percent, max_quantity=quantity),
-        )
+        return self.once((SizingLimits, most, percent, quantity), lambda: _sizing_limits(limits))
 
     def lot_for(self, case: Case) -> Lot | Decision:
-        """Measure one lot for all accounts of the same currency and commission."""
-        terms = case.terms
-        key = (case.account.currency, terms.commission, terms.commission_rate)
-        return self.once(key, lambda: lot_of(case.sizing_request()))
+        """Measure one lot for all accounts of the same currency and commission, to the last zero of its text."""
+        commission, rate = case.terms.commission, str(case.terms.commission_rate)
+        charged = None if commission is None else (str(commission.amount), commission.currency)
+        return self.once((case.account.currency, charged, rate), lambda: lot_of(case.sizing_request()))
+
+    def wish_for(self, case: Case, lot: Lot) -> Wish | Decision:
+        """Say what a follow asks for, once for all that ask for the same; Kelly's formula asks each for its record."""
+        mode, scale = case.follow.mode, case.follow.confidence_scale
+        if isinstance(mode, HalfKelly):
+            return wish_of(case.sizing_request(), lot)
+        key = (mode.words, id(scale), id(lot), case.limits.max_risk_percent is None)  # the words hold all that is set
+        return self.once(key, lambda: (scale, wish_of(case.sizing_request(), lot)))[1]
 
 
 class Case:
@@ -154,7 +159,7 @@ class Case:
 
     def __init__(self, desk: Desk, account: AccountFacts) -> None:
         self.desk, self.account, self.now = desk, account, desk.now
-        self.quantity = self.risk = ZERO
+        self.quantity = self.risk = self.worth = ZERO
         self.bound = ""
         self.floors: list[Floor] = []
         self.rooms: tuple[Room, ...] = ()  # what the program's limits leave
@@ -195,7 +200,8 @@ class Case:
     @kept
     def notional(self) -> Decimal:
         """Return what positions and working orders are worth together."""
-        return sum((known(held.notional) for held in self.holdings), ZERO)
+        holdings = self.holdings
+        return sum([known(held.notional) for held in holdings], ZERO) if holdings else ZERO
 
     @kept
     def snapshot(self) -> Snapshot:
@@ -216,6 +222,7 @@ class Case:
     def cut(self, quantity: Decimal, bound: str) -> None:
         """Take a smaller quantity, and what it risks."""
         self.quantity, self.bound, self.risk = quantity, bound, self.costing(self.lot.loss, quantity)
+        self.worth = self.costing(self.lot.notional, quantity)
 
     def costing(self, per_lot: Ratio, quantity: Decimal) -> Decimal:
         """Return what a quantity takes of something, exactly, or rounded up where it has no end."""
@@ -225,6 +232,14 @@ class Case:
     def within(self, amount: Decimal, per_lot: Ratio) -> Decimal:
         """Return the largest quantity on the grid that an amount pays for."""
         return self.desk.spec.floor_quantity(Ratio(amount), per_lot)
+
+    @kept
+    def purse(self) -> Purse:
+        """Return the figures that sizing divides. A record of trades that is missing is missed here as well."""
+        equity, balance = self.equity, self.balance
+        free_margin, notional = equity - known(self.snapshot.margin_used), self.notional
+        known(self.account.stats)
+        return Purse(balance, equity, free_margin, notional)
 
     def sizing_request(self) -> SizingRequest:
         """Put together what sizing asks."""
@@ -242,7 +257,7 @@ class Case:
                 open_notional=self._money(self.notional),
             ),
             costs=desk.costs_of(self.terms),
-            limits=desk.sizing_limits_of(self.limits),
+            limits=_sizing_limits(self.limits),
             now=self.now,
             rates=known(desk.shared.rates),
             max_rate_age=timedelta(seconds=desk.strategy.max_rate_age_s),
@@ -255,3 +270,8 @@ class Case:
 
     def _money(self, amount: Decimal) -> Money:
         return Money(amount=amount, currency=self.account.currency)
+
+
+def _sizing_limits(limits: Limits) -> SizingLimits:
+    most, percent, quantity = limits.max_leverage, limits.max_risk_percent, limits.max_quantity
+    return SizingLimits(max_leverage=most, max_risk_percent=percent, max_quantity=quantity)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from mikrobot_platform.kernel.decisions import Code, Decision, Verdict, evidence
+from mikrobot_platform.kernel.decisions import Code, Decision, Verdict, evidence, said
 from mikrobot_platform.kernel.money import Currency, minor_unit
 from risk_management.rules.case import UPWARDS, ZERO, Case, Desk
 from risk_management.rules.facts import AccountFacts, Lacking, Shared
@@ -78,7 +78,11 @@ class Ruled:
 
     def sentence(self) -> str:
         """Say it to a person; what the firm says of advice follows in the firm's own words."""
-        words = self.decision().sentence
+        return self.sentence_with(self.figures())
+
+    def sentence_with(self, figures: Mapping[str, object]) -> str:
+        """Say it with figures that were already put together."""
+        words = said(self.code, figures)
         firm = self.numbers.get("firm")
         return f"{words} {firm[0]}" if self.verdict is Verdict.ADVISED and isinstance(firm, tuple) and firm else words
 

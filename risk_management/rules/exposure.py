@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from risk_management.rules.case import ZERO, Case
-from risk_management.rules.facts import Holding, known
+from risk_management.rules.facts import Correlation, Holding, known
 from risk_management.rules.ruling import ALLOWED, Allow, Reduce, Ruling
 
 
@@ -28,12 +28,12 @@ def correlated_risk(case: Case) -> Ruling:
     percent, threshold, symbol = limits.max_correlated_risk_percent, limits.correlation_from, case.desk.signal.symbol
     if percent is None:
         return ALLOWED
-    moves = {pair.symbol: pair.coefficient for pair in correlations} | {symbol: Decimal(1)}
+    moves = case.desk.once(correlated_risk, lambda: _moves(correlations, symbol))
     sign = case.desk.side.sign
     together = [
         held for held in case.holdings if moves.get(held.symbol, ZERO) * held.side.sign * sign >= threshold
     ]  # fmt: skip
-    at_risk = sum((known(held.risk) for held in together), ZERO)
+    at_risk = sum([known(held.risk) for held in together], ZERO) if together else ZERO
     limit = case.equity * percent / 100
     numbers = {"at_risk": at_risk, "risk": case.risk, "limit": limit, "percent": percent}
     if at_risk + case.risk <= limit:
@@ -41,11 +41,15 @@ def correlated_risk(case: Case) -> Ruling:
     return Reduce(case.within(limit - at_risk, case.lot.loss), "your risk in symbols that move together", numbers)
 
 
+def _moves(correlations: tuple[Correlation, ...], symbol: str) -> Mapping[str, Decimal]:
+    return {pair.symbol: pair.coefficient for pair in correlations} | {symbol: Decimal(1)}
+
+
 def _held(case: Case, holdings: Iterable[Holding], multiple: Decimal | None, bound: str) -> Ruling:
     if multiple is None:
         return ALLOWED
     held = sum((known(holding.notional) for holding in holdings), ZERO)
-    limit, wanted = case.equity * multiple, case.costing(case.lot.notional, case.quantity)
+    limit, wanted = case.equity * multiple, case.worth
     numbers = {"held": held, "wanted": wanted, "limit": limit}
     if held + wanted <= limit:
         return Allow(numbers)

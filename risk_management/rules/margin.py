@@ -9,6 +9,7 @@ from mikrobot_platform.kernel.money import Ratio
 from risk_management.rules.case import ZERO, Case
 from risk_management.rules.facts import known
 from risk_management.rules.ruling import Allow, Reduce, Ruling
+from risk_management.sizing import Lot
 
 ONE = Decimal(1)
 
@@ -20,7 +21,7 @@ def leverage(case: Case) -> Ruling:
     if program is not None and program.leverage_fx is not None and case.desk.spec.asset_class is AssetClass.FOREX:
         most = min(most, Decimal(program.leverage_fx))
     held = case.notional
-    limit, wanted = case.equity * most, case.costing(case.lot.notional, case.quantity)
+    limit, wanted = case.equity * most, case.worth
     numbers = {"held": held, "wanted": wanted, "limit": limit, "leverage": most}
     if held + wanted <= limit:
         return Allow(numbers)
@@ -30,12 +31,16 @@ def leverage(case: Case) -> Ruling:
 def margin(case: Case) -> Ruling:
     """Cut the quantity to the free margin, by the instrument's rate or the account's leverage, the dearer one."""
     terms, used, lot = case.terms, known(case.snapshot.margin_used), case.lot
-    waiting = sum((known(order.notional) for order in known(case.account.orders)), ZERO)
-    by_leverage = case.desk.once(
-        (id(lot), terms.leverage), lambda: lot.notional.over(Ratio(terms.leverage))
-    )  # fmt: skip
-    per_lot = lot.margin if lot.margin.least(by_leverage) is not lot.margin else by_leverage
+    orders = known(case.account.orders)
+    waiting = sum([known(order.notional) for order in orders], ZERO) if orders else ZERO
+    per_lot = case.desk.once((margin, id(lot), str(terms.leverage)), lambda: _dearer(lot, terms.leverage))
     free = case.equity - used - case.costing(Ratio(waiting, terms.leverage), ONE)
     wanted = case.costing(per_lot, case.quantity)
     numbers = {"free": free, "wanted": wanted}
     return Allow(numbers) if wanted <= free else Reduce(case.within(free, per_lot), "free margin", numbers)
+
+
+def _dearer(lot: Lot, leverage: Decimal) -> Ratio:
+    """Return the margin of one lot, by the instrument's rate or by the account's leverage."""
+    by_leverage = lot.notional.over(Ratio(leverage))
+    return lot.margin if lot.margin.least(by_leverage) is not lot.margin else by_leverage

@@ -9,33 +9,36 @@ from json.encoder import encode_basestring_ascii as quoted_text
 from operator import itemgetter
 from typing import Any
 
-from mikrobot_platform.kernel.plain import Fill, decimal_text, has_exponent, template
+from mikrobot_platform.kernel.plain import Fill, decimal_text, template
 
-_Shape = tuple[tuple[str, ...], tuple[type, ...]]
-_written: dict[_Shape, tuple[Fill, Callable[[Any], tuple[Any, ...]]]] = {}  # as many as there are ways to speak
+_Pick = Callable[[Mapping[str, object]], tuple[Any, ...]]
+# By the names as a rule gives them: how to pick the values in the order of sorted names, and a template for each set
+# of types that they came in. There are as many as there are ways to speak.
+_known: dict[tuple[str, ...], tuple[_Pick, dict[tuple[type, ...], Fill]]] = {}
 
 
 def numbers_text(numbers: Mapping[str, object]) -> str:
     """Write numbers as a JSON object with sorted names."""
-    values = tuple(numbers.values())
-    shape = tuple(numbers), tuple(map(type, values))
-    known = _written.get(shape)
+    known = _known.get(tuple(numbers))
     if known is None:
-        known = _written[shape] = _template(shape)
-    fill, in_order = known
-    text = fill(in_order(values))
-    if has_exponent(text):
-        return "{" + ",".join(f"{quoted_text(name)}:{number_text(numbers[name])}" for name in sorted(numbers)) + "}"
-    return text
+        known = _known[tuple(numbers)] = _picker(sorted(numbers)), {}
+    pick, templates = known
+    values = pick(numbers)
+    kinds = tuple(map(type, values))
+    fill = templates.get(kinds)
+    if fill is None:
+        fill = templates[kinds] = template(tuple(sorted(numbers)), kinds, lambda _at, kind: writer_of(kind))
+    return fill(values) or _long_way(numbers)
 
 
-def _template(shape: _Shape) -> tuple[Fill, Callable[[Any], tuple[Any, ...]]]:
-    names, kinds = shape
-    order = sorted(range(len(names)), key=names.__getitem__)
-    fill = template(
-        tuple(names[at] for at in order), tuple(kinds[at] for at in order), lambda _at, kind: writer_of(kind)
-    )
-    return fill, itemgetter(*order) if len(order) > 1 else tuple
+def _long_way(numbers: Mapping[str, object]) -> str:
+    return "{" + ",".join(f"{quoted_text(name)}:{number_text(numbers[name])}" for name in sorted(numbers)) + "}"
+
+
+def _picker(names: list[str]) -> _Pick:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda numbers: tuple(numbers.values())
 
 
 def number_text(value: object) -> str:

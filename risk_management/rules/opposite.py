@@ -17,9 +17,11 @@ def no_opposite(case: Case) -> Ruling:
     if limits.allows_opposite and not is_forbidden:
         return ALLOWED
     side, symbol = case.desk.side, case.desk.signal.symbol
-    against = [sibling.account for sibling in siblings if sibling.side is not side]
+    against = [sibling.account for sibling in siblings if sibling.side is not side] if siblings else []
     if case.desk.signal.action is not Action.REVERSE:
-        against += [case.account.account for held in case.holdings if held.symbol == symbol and held.side is not side]
+        own = case.account.account
+        against += [own for held in case.holdings if held.symbol == symbol and held.side is not side]
     if against:
         return Deny(Code.GATE_OPPOSITE, {"symbol": symbol, "accounts": tuple(against)})
-    return Allow({"siblings": len(siblings)})
+    count = len(siblings)
+    return case.desk.once((no_opposite, count), lambda: Allow({"siblings": count}))

@@ -12,9 +12,11 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from json.encoder import encode_basestring_ascii as quoted_text
 from typing import Any
 
 from mikrobot_platform.kernel import plain
+from mikrobot_platform.kernel.undisturbed import Undisturbed
 from risk_management.rules import EXIT_RULES, RULES, VERSION, Ruled, gate
 from risk_management.rules.facts import AccountFacts, Missing, Shared
 from risk_management.rules.numbers import number_text, numbers_text
@@ -23,7 +25,6 @@ from risk_management.rules.ruling import ALLOWED, WORDS, Ruling
 GENESIS = "0" * 64  # what stands before the first receipt of a chain
 
 _SHARED, _ACCOUNT = plain.codec(Shared), plain.codec(AccountFacts)
-_VERDICTS = {kind: f'"{word}"' for kind, word in WORDS.items()}
 _BODY = (
     '{"account":%s,"action":%s,"at":%s,"code":"%s","evidence":%s,"facts":"%s","not_asked":%d,"organization":%s,'
     '"rules":[%s],"sentence":%s,"signal":%s,"verdict":"%s","versions":%s}'
@@ -68,30 +69,37 @@ class Clerk:
         self._versions = _versions(shared, versions or {})
         self._versions_by_program: dict[str | None, str] = {}
         self._bare = {rule.name: f'["{rule.name}","allow",{{}}]' for rule in (*RULES, *EXIT_RULES)}
+        self._starts = {
+            (rule.name, kind): f'["{rule.name}","{word}",'
+            for rule in (*RULES, *EXIT_RULES)
+            for kind, word in WORDS.items()
+        }
+        self._lasting = self.gate.desk.lasting
         self._kept: dict[int, str] = {}
 
     def receipts(self, accounts: Iterable[AccountFacts]) -> list[Receipt]:
         """Decide for accounts, and write a receipt for each."""
-        return [self.receipt(self.gate.decide(account), account) for account in accounts]
+        with Undisturbed():
+            return [self.receipt(self.gate.decide(account), account) for account in accounts]
 
     def receipt(self, ruled: Ruled, account: AccountFacts) -> Receipt:
         """Write the receipt of a decision that was made on these facts."""
-        facts, bare, kept = _ACCOUNT.write(account), self._bare, self._kept
+        facts, figures, bare, kept = _ACCOUNT.write(account), ruled.figures(), self._bare, self._kept
         text = _BODY % (
-            number_text(account.account), self._action, self._at, ruled.code.value, numbers_text(ruled.figures()),
-            _facts_hash(self._shared_hash, facts, self._at), ruled.not_asked, number_text(account.organization),
+            quoted_text(account.account), self._action, self._at, ruled.code.value, numbers_text(figures),
+            _facts_hash(self._shared_hash, facts, self._at), ruled.not_asked, quoted_text(account.organization),
             ",".join([
                 bare[name] if ruling is ALLOWED else kept.get(id(ruling)) or self._rule(name, ruling)
                 for name, ruling in ruled.record
             ]),
-            number_text(ruled.sentence()), self._signal, ruled.verdict.value, self._versions_of(account),
+            quoted_text(ruled.sentence_with(figures)), self._signal, ruled.verdict.value, self._versions_of(account),
         )  # fmt: skip
         return Receipt(ruled, StoredFacts(self._shared, facts, self._now), text)
 
     def _rule(self, name: str, ruling: Ruling) -> str:
         """Write what one rule said; what was said once for all accounts is written once."""
-        written = f'["{name}",{_VERDICTS[type(ruling)]},{numbers_text(ruling.numbers)}]'
-        if self.gate.desk.lasts(ruling):  # else another ruling may have its id one day
+        written = f"{self._starts[name, type(ruling)]}{numbers_text(ruling.numbers)}]"
+        if id(ruling) in self._lasting:  # else another ruling may have its id one day
             self._kept[id(ruling)] = written
         return written
 

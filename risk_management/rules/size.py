@@ -6,8 +6,8 @@ from mikrobot_platform.kernel.decisions import Decision
 from risk_management.rules.case import Case, Desk
 from risk_management.rules.facts import known
 from risk_management.rules.ruling import ALLOWED, Allow, Deny, Reduce, Ruling
-from risk_management.sizing import range_outside, reward_too_small, size
-from risk_management.sizing.caps import WORDS
+from risk_management.sizing import Lot, caps_of, least, range_outside, reward_too_small, shares, size
+from risk_management.sizing.caps import NAMES, WORDS
 
 
 def range_inside(desk: Desk) -> Ruling:
@@ -29,20 +29,33 @@ def reward_enough(desk: Desk) -> Ruling:
 
 def sized(case: Case) -> Ruling:
     """Take the largest quantity that the follow's mode and the caps of sizing allow."""
-    lot = case.desk.lot_for(case)
+    desk, spec = case.desk, case.desk.spec
+    lot = desk.lot_for(case)
     if isinstance(lot, Decision):
         return _denial(lot)
-    request = case.sizing_request()
-    found = size(request, lot=lot)
-    if isinstance(found, Decision):
-        return _denial(found)
+    purse = case.purse
+    wish = desk.wish_for(case, lot)
+    if isinstance(wish, Decision):
+        return _without_size(case, lot)
+    caps = caps_of(shares(wish, lot, desk.sizing_limits_of(case.limits), spec, purse), spec)
+    bound, quantity = least(caps)
+    if quantity < spec.lot_min:
+        return _without_size(case, lot)
     case.lot = lot
-    bound = WORDS[found.bound]
-    numbers: dict[str, object] = {cap.bound.value: cap.quantity for cap in found.caps}
-    numbers["mode"], numbers["bound"] = request.mode.words, bound
-    if found.bound.is_wish:
-        case.cut(found.quantity, bound)
-    return Allow(numbers) if found.bound.is_wish else Reduce(found.quantity, bound, numbers)
+    words = WORDS[bound]
+    numbers: dict[str, object] = {NAMES[cap]: lots for cap, lots in caps}
+    numbers["mode"], numbers["bound"] = wish.words, words
+    if bound.is_wish:
+        case.cut(quantity, words)
+        return Allow(numbers)
+    return Reduce(quantity, words, numbers)
+
+
+def _without_size(case: Case, lot: Lot) -> Deny:
+    """Let sizing say why there is none, with all that it looked at."""
+    found = size(case.sizing_request(), lot=lot)
+    assert isinstance(found, Decision), "one account was sized in two ways"
+    return _denial(found)
 
 
 def _denial(found: Decision) -> Deny:

@@ -6,14 +6,19 @@ from decimal import Decimal
 
 from mikrobot_platform.kernel.decisions import Code
 from mikrobot_platform.kernel.signals import OrderKind
-from risk_management.rules.case import Case
+from risk_management.rules.case import Case, Desk
 from risk_management.rules.facts import known
 from risk_management.rules.ruling import ALLOWED, Allow, Ruling, skip
 
 
 def spread_small(case: Case) -> Ruling:
     """Skip a spread above the strategy's limit or the customer's own."""
-    quote, limit = case.desk.quote, _least(case.desk.strategy.max_spread, case.limits.max_spread)
+    desk, own = case.desk, case.limits.max_spread
+    return desk.once((spread_small, None if own is None else str(own)), lambda: _spread_small(desk, own))
+
+
+def _spread_small(desk: Desk, own: Decimal | None) -> Ruling:
+    quote, limit = desk.quote, _least(desk.strategy.max_spread, own)
     if limit is None:
         return ALLOWED
     numbers = {"spread": quote.ask - quote.bid, "limit": limit}
@@ -22,8 +27,12 @@ def spread_small(case: Case) -> Ruling:
 
 def slippage_small(case: Case) -> Ruling:
     """Skip an entry at the market that has become worse than the source's price by more than the limit."""
-    desk, signal = case.desk, case.desk.signal
-    limit = _least(desk.strategy.max_slippage, case.limits.max_slippage)
+    desk, own = case.desk, case.limits.max_slippage
+    return desk.once((slippage_small, None if own is None else str(own)), lambda: _slippage_small(desk, own))
+
+
+def _slippage_small(desk: Desk, own: Decimal | None) -> Ruling:
+    signal, limit = desk.signal, _least(desk.strategy.max_slippage, own)
     wanted, kind = known(signal.entry), known(signal.kind)
     if limit is None or wanted is None or kind is not OrderKind.MARKET:
         return ALLOWED

@@ -70,7 +70,13 @@ def _stake(holdings: tuple[Holding, ...]) -> Stake:
 
 def _fits(case: Case, floor: Floor, above: Decimal, stake: Stake, buffer: Decimal) -> Decimal:
     """Return the largest quantity that leaves the account above one floor, or more than is asked for."""
-    fits = _within(case, above - floor.level, case.lot.loss)
+    risk, room = case.risk, above - floor.level
+    if risk <= room and (
+        floor.follows is Follows.NOTHING
+        or (floor.follows is Follows.BALANCE and risk <= floor.amount - buffer - stake.of_balance)
+    ):
+        return case.quantity  # as nearly always
+    fits = _within(case, room, case.lot.loss)
     if floor.follows is Follows.NOTHING:
         return fits
     if floor.follows is Follows.BALANCE:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -153,7 +154,9 @@ def _facts(
         zone=Missing("the time zone of the organization") if house is None else house.zone,
         follow=Missing("how the account follows the strategy"),
         limits=Missing("what the account's owner allows it") if own is None else own,
-        entitlement=Missing("the tier of the organization") if house is None else _entitlement(house),
+        entitlement=Missing("the tier of the organization")
+        if house is None
+        else _entitlement(house.tier, house.opens_trades),
         quota_used=Missing("how many trades were made today") if house is None else house.quota_used,
         account_stop=_account_stop(row) or stops.accounts.get(row.pk),
         organization_stop=stops.organizations.get(row.organization_id),
@@ -182,9 +185,11 @@ def _or_missing(value: Decimal | None, name: str) -> Decimal | Missing:
     return Missing(name) if value is None else value
 
 
-def _entitlement(house: _House) -> Entitlement:
-    terms = TERMS[house.tier]
-    return Entitlement(tier=house.tier.value, opens_trades=house.opens_trades, daily_quota=terms.daily_quota)
+@cache
+def _entitlement(tier: Tier, opens_trades: bool) -> Entitlement:
+    """Make one for all organizations of a tier, so that the receipts of a shard write it once."""
+    found = Entitlement(tier=tier.value, opens_trades=opens_trades, daily_quota=TERMS[tier].daily_quota)
+    return plain.recall(Entitlement, plain.text(found))
 
 
 def _account_stop(row: TradingAccount) -> Switch | None:

@@ -11,8 +11,9 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from mikrobot_platform.kernel.decisions import Code, Decision, evidence
-from mikrobot_platform.kernel.money import Rounding
-from risk_management.sizing.caps import WORDS, Bound, Cap, Share, cap_of, least, risk_budget, shares
+from mikrobot_platform.kernel.instruments import InstrumentSpec
+from mikrobot_platform.kernel.money import Ratio, Rounding
+from risk_management.sizing.caps import WORDS, Bound, Purse, Share, Wish, caps_of, least, risk_budget, shares
 from risk_management.sizing.checks import RangeGate, range_outside, reward_too_small
 from risk_management.sizing.denials import missing, skipped
 from risk_management.sizing.lot import Lot, lot_of
@@ -34,7 +35,7 @@ from risk_management.sizing.modes import (
     preset,
 )
 from risk_management.sizing.request import AccountState, Costs, SizingLimits, SizingRequest, SourceTrade
-from risk_management.sizing.result import Sizing, figures_of, preview
+from risk_management.sizing.result import Lots, Sizing, figures_of, preview
 from risk_management.sizing.wish import wish_of
 
 
@@ -47,27 +48,30 @@ def size(request: SizingRequest, *, lot: Lot | None = None) -> Sizing | Decision
        the venue's largest order, own largest quantity. The least one binds; of equal ones the first.
     4. A quantity below the venue's smallest order is skipped.
 
-    Accounts of one currency on one venue share a lot: who sizes many of them measures it once (`lot_of`).
+    Accounts of one currency on one venue share a lot, and those with the same settings a wish: who sizes many of them
+    works out both once (`lot_of`, `wish_of`), and then only counts (`shares`, `caps_of`).
     """
-    found = _offered(request, lot)
+    found = _known(request, lot)
     if isinstance(found, Decision):
         return _with_figures(found, request)
-    lot, offered = found
-    caps = tuple(cap_of(share, request) for share in offered)
-    binding = least(caps)
-    if binding.quantity < request.instrument.lot_min:
-        return _with_figures(_below_minimum(offered[caps.index(binding)], request), request)
+    purse, lot, wish = found
+    spec = request.instrument
+    offered = shares(wish, lot, request.limits, spec, purse)
+    caps = caps_of(offered, spec)
+    bound, quantity = binding = least(caps)
+    if quantity < spec.lot_min:
+        return _with_figures(_below_minimum(offered[caps.index(binding)], spec), request)
     return Sizing(
-        quantity=binding.quantity,
-        bound=binding.bound,
-        caps=caps,
-        budget_ratio=risk_budget(offered),
+        quantity=quantity,
+        bound=bound,
+        caps=tuple([Lots(bound=bound, quantity=quantity) for bound, quantity in caps]),
+        budget_ratio=risk_budget(wish, purse, offered),
         lot=lot,
         request=request,
     )
 
 
-def _offered(request: SizingRequest, given: Lot | None) -> tuple[Lot, list[Share]] | Decision:
+def _known(request: SizingRequest, given: Lot | None) -> tuple[Purse, Lot, Wish] | Decision:
     account = request.account
     equity, free_margin, open_notional = account.equity, account.free_margin, account.open_notional
     if equity is None or free_margin is None or open_notional is None:
@@ -76,21 +80,19 @@ def _offered(request: SizingRequest, given: Lot | None) -> tuple[Lot, list[Share
     lot = given or lot_of(request)
     if isinstance(lot, Decision):
         return lot
-    wish = wish_of(request, lot, equity)
+    wish = wish_of(request, lot)
     if isinstance(wish, Decision):
         return wish
-    return lot, list(shares(wish, lot, request, equity=equity, free_margin=free_margin, open_notional=open_notional))
+    return Purse(account.balance.amount, equity.amount, free_margin.amount, open_notional.amount), lot, wish
 
 
-def _below_minimum(share: Share, request: SizingRequest) -> Decision:
-    spec = request.instrument
+def _below_minimum(share: Share, spec: InstrumentSpec) -> Decision:
+    bound, amount, per_lot = share
     unit = Decimal(1).scaleb(spec.lot_step.adjusted() - 2)  # two digits more than the venue takes, to see by how much
-    allowed = share.amount.over(share.per_lot).rounded(unit, Rounding.DOWN)
+    allowed = Ratio(amount).over(per_lot).rounded(unit, Rounding.DOWN)
     if allowed <= 0:  # a debt of margin allows no more and no less than none
         allowed = Decimal(0)
-    return skipped(
-        Code.BELOW_MINIMUM, allowed=allowed, minimum=spec.lot_min, unit=spec.unit, bound=WORDS[share.bound]
-    )  # fmt: skip
+    return skipped(Code.BELOW_MINIMUM, allowed=allowed, minimum=spec.lot_min, unit=spec.unit, bound=WORDS[bound])
 
 
 def _with_figures(decision: Decision, request: SizingRequest) -> Decision:
@@ -102,8 +104,9 @@ def _with_figures(decision: Decision, request: SizingRequest) -> Decision:
 
 
 __all__ = [
-    "HARD_CAP_PERCENT", "PRESET_PERCENT", "AccountState", "Basis", "Bound", "Cap", "ConfidenceScale", "Costs",
+    "HARD_CAP_PERCENT", "PRESET_PERCENT", "AccountState", "Basis", "Bound", "ConfidenceScale", "Costs",
     "FixedMoney", "FixedQuantity", "HalfKelly", "Lot", "Mode", "MultiplierOfSource", "PercentOfBalance",
-    "PercentOfEquity", "Preset", "ProportionalToSource", "RangeGate", "Sizing", "SizingLimits", "SizingRequest",
-    "SourceTrade", "VolatilityTarget", "lot_of", "preset", "preview", "range_outside", "reward_too_small", "size",
+    "PercentOfEquity", "Preset", "ProportionalToSource", "Purse", "RangeGate", "Sizing", "SizingLimits",
+    "SizingRequest", "SourceTrade", "VolatilityTarget", "Wish", "caps_of", "least", "lot_of", "preset", "preview",
+    "range_outside", "reward_too_small", "shares", "size", "wish_of",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from decimal import Decimal
 from mikrobot_platform.kernel.decisions import Code, Decision, Verdict, evidence
 from mikrobot_platform.kernel.market import Quantity
 from mikrobot_platform.kernel.money import Money, Ratio, Rounding, minor_unit
-from risk_management.sizing.caps import WORDS, Bound, Cap, taken
+from risk_management.sizing.caps import WORDS, Bound, taken
 from risk_management.sizing.lot import Lot
 from risk_management.sizing.modes import PercentOfBalance
 from risk_management.sizing.request import SizingRequest
@@ -19,12 +19,20 @@ _HUNDREDTH, _HUNDRED = Decimal("0.01"), Decimal(100)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lots:
+    """How many lots one cap lets through."""
+
+    bound: Bound
+    quantity: Quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sizing:
     """So many lots, what they lose at the stop, and which cap decided. Amounts are in the account's currency."""
 
     quantity: Quantity
     bound: Bound
-    caps: tuple[Cap, ...]  # in their order
+    caps: tuple[Lots, ...]  # in their order
     budget_ratio: Ratio = field(repr=False)
     lot: Lot = field(repr=False)
     request: SizingRequest = field(repr=False)
