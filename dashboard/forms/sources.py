@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dashboard import words
 from dashboard.forms.people import zone_choices
+from dashboard.forms.versions import VersionedForm
 from trading.models import Source
 from trading.services.sources import ADDRESSED, KINDS, MAX_SHIFT_S, OVERLAP, PER_MINUTE, SIGNED, Setup
 
@@ -34,7 +35,7 @@ def _scale(label: Any) -> forms.ChoiceField:
     return forms.ChoiceField(label=label, choices=list(words.SCALES.items()))
 
 
-class SetupForm(forms.Form):
+class SetupForm(VersionedForm):
     """How a source is read, from where and how often it may send."""
 
     name = forms.CharField(
@@ -96,7 +97,7 @@ class SetupForm(forms.Form):
         zones = [("", _("Learn it from what arrives")), *zone_choices(base.clock_zone or "UTC")]
         self.fields["clock_zone"].choices = zones  # type: ignore[attr-defined]
         if kind:
-            for name in set(SetupForm.base_fields) - {"name", *MATTERS.get(kind, ())}:
+            for name in set(SetupForm.base_fields) - {"name", "version", *MATTERS.get(kind, ())}:
                 del self.fields[name]
 
     def setup(self, kind: str) -> Setup:
@@ -111,7 +112,7 @@ class SetupForm(forms.Form):
 
     def fine(self) -> list[forms.BoundField]:
         """List the fields that most people leave alone."""
-        return [self[name] for name in self.fields if name not in {"once", "kind", "name", "levels"}]
+        return [self[name] for name in self.fields if name not in {"once", "version", "kind", "name", "levels"}]
 
     def needs_a_look(self) -> bool:
         """Tell whether one of those was refused, so that it must not stay folded away."""

@@ -354,6 +354,8 @@ def test_a_name_is_taken_once_and_every_setting_arrives() -> None:
     alice.post(reverse("source_change", args=[source.pk]), typed | {"name": "Ours", "clock_shift": "2.5"})
     changed = source_now(cast, source)
     assert (changed.name, changed.clock_shift_s, changed.per_minute) == ("Ours", 9000, 30)
+    form = alice.get(reverse("source", args=[source.pk])).context["form"]
+    typed |= {"version": form["version"].value()}
     alice.post(
         reverse("source_change", args=[source.pk]), typed | {"name": "Ours", "clock_zone": "", "clock_shift": ""}
     )

@@ -41,7 +41,7 @@ POLICIES = [
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("trading", "0008_removed"),
+        ("trading", "0009_refusals"),
         ("risk_management", "0003_switches"),
     ]
 

@@ -20,7 +20,7 @@ POLICIES = [
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("trading", "0009_orders"),
+        ("trading", "0010_orders"),
     ]
 
     operations = [
