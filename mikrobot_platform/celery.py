@@ -32,7 +32,7 @@ app.conf.task_create_missing_queues = False
 ROUTES: dict[str, str] = {
     "accounts.beat_signals": "signals",
     "trading.carry_on": "signals",
-    "trading.plan_shard": "signals",
+    "trading.plan_shards": "signals",
     "trading.poll_files": "signals",
     "trading.sweep_signals": "signals",
     "accounts.beat_notify": "notify",

@@ -30,7 +30,8 @@ SILENCE = timedelta(seconds=sending.ANSWER_S + 5)  # after which whoever claimed
 
 def carry_on(*, now: datetime, among: Collection[UUID] | None = None) -> int:
     """Move on what waits, newest step first so that nothing is done twice in one look; return how much there was."""
-    return _forgotten(now, among) + _orders(now, among) + _shards(now, among) + carry_signals(now=now, among=among)
+    shards = plan_shards(now=now, among=among, grace=GRACE)
+    return _forgotten(now, among) + _orders(now, among) + shards + carry_signals(now=now, among=among)
 
 
 def plan_shard(shard_id: UUID, *, now: datetime) -> int:
@@ -47,23 +48,25 @@ def carry_signals(*, now: datetime, among: Collection[UUID] | None = None) -> in
         waiting = list(rows.values_list("organization_id", "pk")[:BATCH])
     for organization_id, signal_id in waiting:
         shards = planning.fan_out(organization_id, signal_id, now=now)
-        for shard_id in shards[1:]:
-            _ask_for(shard_id)
-        for shard_id in shards[:1]:
+        if len(shards) > 1:
+            _ask_for_help()
+        for shard_id in shards:  # one that somebody else has taken meanwhile costs a look
             plan_shard(shard_id, now=now)
     return len(waiting)
 
 
-def _ask_for(shard_id: UUID) -> None:
+def _ask_for_help() -> None:
+    """Let whoever is free take the shards that this process does not."""
     try:
-        current_app.send_task("trading.plan_shard", [str(shard_id)])
+        current_app.send_task("trading.plan_shards")
     except (BrokerError, redis.RedisError):
-        log.warning("the broker is not reachable; a shard will be planned by the timetable")
+        log.warning("the broker is not reachable; shards will be planned by the timetable")
 
 
-def _shards(now: datetime, among: Collection[UUID] | None) -> int:
+def plan_shards(*, now: datetime, among: Collection[UUID] | None = None, grace: timedelta = timedelta(0)) -> int:
+    """Plan shards that wait, oldest first; one that somebody else holds is theirs."""
     with system_scope(planning.SCOPE):
-        rows = Shard.objects.filter(planned_at=None, created_at__lte=now - GRACE).order_by("created_at")
+        rows = Shard.objects.filter(planned_at=None, created_at__lte=now - grace).order_by("created_at")
         rows = rows if among is None else rows.filter(organization_id__in=among)
         waiting = list(rows.values_list("pk", flat=True)[:BATCH])
     for shard_id in waiting:

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 ANSWER_S = 4  # for one question to one account
 VERIFY_S = 5  # until everything has to be flat
-LOOK_AGAIN_S = 0.1
+LOOK_AGAIN_MS = 100
 SIDE_BY_SIDE = 200
 
 
@@ -78,7 +78,7 @@ def flatten(doors: Sequence[Door], *, stop_id: UUID, now: datetime) -> Report:
     2. Exits are written down with their client ids, then sent on the lane of exits; waiting orders are cancelled.
     3. It is asked for again until nothing stands there, or the time is over. What was filled meanwhile is closed too.
     """
-    began, report = time.monotonic(), Report(accounts=len(doors))
+    began, report = time.monotonic_ns(), Report(accounts=len(doors))
     looks = _run(_look_at(doors))
     attempt = 0
     while any(look.orders or look.positions for look in looks):
@@ -87,9 +87,9 @@ def flatten(doors: Sequence[Door], *, stop_id: UUID, now: datetime) -> Report:
         sending.submit(exits, now=now)
         report.cancelled, report.closed = report.cancelled + cancelled, report.closed + len(exits)
         report.sent_ms = report.sent_ms or _since(began)
-        if time.monotonic() - began > VERIFY_S:
+        if _since(began) > VERIFY_S * 1000:
             break
-        time.sleep(LOOK_AGAIN_S)
+        time.sleep(LOOK_AGAIN_MS / 1000)
         attempt += 1
         looks = _run(_look_at([look.door for look in looks if not look.is_flat]))
     report.flat_ms = _since(began) if all(look.is_flat for look in looks) else None
@@ -104,8 +104,8 @@ def flatten(doors: Sequence[Door], *, stop_id: UUID, now: datetime) -> Report:
     return report
 
 
-def _since(began: float) -> int:
-    return round((time.monotonic() - began) * 1000)
+def _since(began_ns: int) -> int:
+    return (time.monotonic_ns() - began_ns) // 1_000_000
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

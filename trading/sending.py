@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 SCOPE = "orders.carry"
 ANSWER_S = 10  # an account that has not answered by then is asked about later
 AT_ONCE = 400  # to one venue from one process: a venue that hangs keeps no other waiting
-GROUP_S = 0.004  # answers of so long are written together
+GROUP_MS = 4  # answers of so long are written together
 TOGETHER = 1_000
 MAX_REASON = 300  # letters of what a venue says
 _WHO = uuid4()  # this process, for people who look for what it left behind
@@ -183,7 +183,7 @@ class _Recorder:
     def take(self, answer: Answer) -> None:
         self._answers.put(answer)
 
-    def wait(self, timeout_s: float) -> bool:
+    def wait(self, timeout_s: int) -> bool:
         """Wait until everything that was begun has been written."""
         with self._lock:
             return self._settled.wait_for(lambda: self._open == 0, timeout_s)
@@ -191,7 +191,7 @@ class _Recorder:
     def _run(self) -> None:
         while True:
             answers = [self._answers.get()]
-            time.sleep(GROUP_S)
+            time.sleep(GROUP_MS / 1000)
             while len(answers) < TOGETHER and not self._answers.empty():
                 answers.append(self._answers.get())
             self._write(answers)

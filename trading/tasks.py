@@ -25,14 +25,12 @@ def carry_on() -> int:
     return carrying.carry_on(now=timezone.now())
 
 
-@shared_task(name="trading.plan_shard", base=HouseTask)
-def plan_shard(shard_id: str) -> int:
-    """Decide for the accounts of a shard, and send their orders."""
-    from uuid import UUID
-
+@shared_task(name="trading.plan_shards", base=HouseTask)
+def plan_shards() -> int:
+    """Decide for the accounts of shards that wait, and send their orders."""
     from trading import carrying
 
-    return carrying.plan_shard(UUID(shard_id), now=timezone.now())
+    return carrying.plan_shards(now=timezone.now())
 
 
 @shared_task(name="trading.poll_files", base=HouseTask)

@@ -55,6 +55,11 @@ class SetupForm(VersionedForm):
         label=_("Messages a minute"),
         min_value=PER_MINUTE.start,
         max_value=PER_MINUTE.stop - 1,
+        error_messages=dict.fromkeys(
+            ("min_value", "max_value"),
+            _("Between %(low)s and %(high)s messages a minute.")
+            % {"low": PER_MINUTE.start, "high": PER_MINUTE.stop - 1},
+        ),
         widget=forms.NumberInput({"inputmode": "numeric", "min": PER_MINUTE.start, "max": PER_MINUTE.stop - 1}),
         help_text=_("What comes beyond that is told to wait; nothing that was accepted is lost."),
     )

@@ -212,7 +212,7 @@ class TestOneRun:
         assert time.monotonic() - started < 10
         assert not processes_of(self.run.data)
         assert not (self.run.data / "state.json").exists()
-        lines = ("beat: stopped", "worker-rest: stopped", "redis: stopped", "postgresql: stopped")
+        lines = ("beat: stopped", "accounts: stopped", "redis: stopped", "postgresql: stopped")
         order = [self.run.text.index(line) for line in lines]
         assert order == sorted(order), self.run.text
         assert "shut down" in (self.run.data / "logs" / "postgresql.log").read_text().splitlines()[-1]

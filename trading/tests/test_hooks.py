@@ -449,9 +449,9 @@ def test_only_members_who_may_make_and_change_sources(cast: Team) -> None:
         ({"clock_shift_s": 900}, "shift_invalid"),
     ],
 )
-def test_a_source_is_set_up_with_sense(cast: Team, setup: dict[str, Any], code: str) -> None:
+def test_a_source_is_set_up_with_sense(setup: dict[str, Any], code: str) -> None:
     with pytest.raises(Refused) as refused:
-        sources_make(cast, {"name": "x"} | setup)
+        sources_make(team(), {"name": "x"} | setup)
     assert refused.value.code == code
 
 
@@ -540,9 +540,9 @@ def two_forms(cast: Team, *names: str) -> list[str]:
         return sorted(both.map(make, names))
 
 
-def test_of_two_forms_at_once_with_one_name_the_second_is_told(cast: Team) -> None:
+def test_of_two_forms_at_once_with_one_name_the_second_is_told() -> None:
     name = f"Source {uuid4().hex[:8]}"
-    assert two_forms(cast, name, name) == ["made", "name_taken"]
+    assert two_forms(team(), name, name) == ["made", "name_taken"]
 
 
 def test_of_two_forms_at_once_for_the_last_place_the_second_is_told(cast: Team) -> None:

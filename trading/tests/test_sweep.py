@@ -144,7 +144,7 @@ def test_sweeps_that_meet_are_one_try(source: Source, model: type[RawSignal | Si
         kept(source, rest())
     else:
         sent(source, rest(), now=NOW)
-    meet, taken_up = threading.Barrier(8), sweep._taken_up
+    meet, taken_up = threading.Barrier(6), sweep._taken_up
 
     def together(asked: Any, *given: Any) -> Any:
         if asked is model:
@@ -153,7 +153,7 @@ def test_sweeps_that_meet_are_one_try(source: Source, model: type[RawSignal | Si
 
     connections["engine"].close()  # each of the eight needs one, and the pool has as many
     with patch("trading.sweep._taken_up", together):
-        at_once(8, partial(swept, source, NOW + sweep.GRACE))
+        at_once(6, partial(swept, source, NOW + sweep.GRACE))
     swept(source, NOW + sweep.GRACE)
     raws, signals = rows(source)
     assert [row.attempts for row in (raws if model is RawSignal else signals)] == [1]
@@ -165,7 +165,7 @@ def test_what_somebody_holds_or_has_just_tried_is_left_to_them(source: Source) -
     sent(source, rest(), now=NOW)
     with ledger_of(source.organization_id):
         Signal.objects.select_for_update().get(source_id=source.pk)
-        at_once(8, partial(swept, source, NOW + sweep.GRACE))
+        at_once(6, partial(swept, source, NOW + sweep.GRACE))
     [signal] = rows(source)[1]
     assert (signal.state, signal.attempts) == (SignalState.WAITING, 0)
     with patch("trading.pipeline.judge", side_effect=OperationalError):
