@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from django.db import models, transaction
+from django.db import connections, models, transaction
 from django.utils import timezone
+from psycopg.types.json import Jsonb
 
 from accounts.models.audit import PLATFORM_ID, AuditEntry
 from mikrobot_platform import metrics
@@ -72,9 +73,25 @@ def record_of(owner_id: UUID, action: str, subject: models.Model | str = "", /, 
     return (record_platform if owner_id == PLATFORM_ID else record)(action, subject, **data)
 
 
+_RECORD_EACH = """
+    insert into accounts_auditentry
+        (organization_id, at, actor_kind, actor_id, action, data, address, trace_id, subject)
+    select %(organization_id)s, %(at)s, %(actor_kind)s, %(actor_id)s, %(action)s, %(data)s, %(address)s, %(trace_id)s,
+        subject
+    from unnest(%(subjects)s::text[]) with ordinality as named (subject, place) order by place
+"""
+
+
 def record_each(action: str, subjects: Sequence[models.Model], /, **data: object) -> None:
-    """Write one entry for each subject into the current organization's chain."""
-    AuditEntry.objects.bulk_create([_entry(scopes.organization(), action, subject, data) for subject in subjects])
+    """Write one entry for each subject into the current organization's chain, all with one statement."""
+    if not subjects:
+        return
+    entry = _entry(scopes.organization(), action, "", data)
+    values = {
+        **vars(entry), "data": Jsonb(entry.data), "subjects": [subject_of(subject) for subject in subjects],
+    }  # fmt: skip
+    with connections[scopes.current().alias].cursor() as cursor:
+        cursor.execute(_RECORD_EACH, values)
 
 
 def _write(organization_id: UUID, action: str, subject: models.Model | str, data: Mapping[str, object]) -> AuditEntry:

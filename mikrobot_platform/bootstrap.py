@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from mikrobot_platform.local import variables
+from mikrobot_platform.local import stage, variables
 from mikrobot_platform.local.problem import Problem
 from mikrobot_platform.local.venv import Venv
 
@@ -47,7 +47,8 @@ def run(argv: list[str]) -> int:
 
     1. A `.env` beside manage.py fills what the environment does not say.
     2. Outside `.venv` this process makes it when needed and is replaced by its Python, which comes here again.
-    3. `up` and `test` make their own variables; every other command takes those of a running `up`, if there is one."""
+    3. `up`, `test` and some drills make their own variables; every other command takes those of a running `up`, if
+       there is one."""
     command = argv[1] if len(argv) > 1 else ""
     variables.read_dotenv(ROOT / ".env")
     if os.environ.get("MIKROBOT_BOOTSTRAP") != "off":
@@ -65,6 +66,8 @@ def run(argv: list[str]) -> int:
         from mikrobot_platform.local import suite
 
         suite.main(argv[2:])
+    if stage.wants_one(argv):
+        return stage.play(argv[1:])
     variables.adopt(argv, ROOT)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mikrobot_platform.settings")
     from django.conf import settings

@@ -23,6 +23,8 @@ from trading.connections import account_credentials
 
 T = TypeVar("T")
 
+GATHER_MS = 3  # secrets that are asked for within so long are opened together
+
 
 @dataclass(frozen=True, slots=True)
 class Door:
@@ -79,6 +81,7 @@ class Desk:
         return await answer
 
     async def _open_wanted(self) -> None:
+        await asyncio.sleep(GATHER_MS / 1000)
         while self._wanted:
             wanted, self._wanted = self._wanted, {}
             ids = [(door.organization_id, door.account_id) for door in wanted]

@@ -169,8 +169,10 @@ class _Stop:
         """Ask an account something; a new sign-in is tried once, and a problem is said in words."""
         for is_last in (False, True):
             try:
+                async with asyncio.timeout(ANSWER_S):
+                    session = await desk.session(door)
                 async with self._lanes[door.venue], asyncio.timeout(ANSWER_S):
-                    return await question(await desk.session(door))
+                    return await question(session)
             except SessionEnded as error:
                 desk.forget(door)
                 if is_last:

@@ -18,6 +18,7 @@ from accounts.models import AccountStatus, Acknowledgement, TradingAccount
 from accounts.models.trading_accounts import Phase
 from accounts.services.organizations import clean_name, is_plain
 from accounts.services.people import has_acknowledged
+from accounts.tenancy import atomic, tenant_scope
 from mikrobot_platform.kernel.registry import ACCOUNT_GUARDS, resolve, venues
 from mikrobot_platform.kernel.venues import AccountDeed, AccountKind, VenueInfo
 
@@ -65,6 +66,21 @@ def open_account(caller: Caller, draft: AccountDraft) -> TradingAccount:
     account.save(force_insert=True)
     audit.record("trading_account.opened", account, venue=venue.code, kind=draft.kind, currency=draft.currency)
     return account
+
+
+def make_bare(organization_id: UUID, venue: VenueInfo, count: int) -> list[TradingAccount]:
+    """Make demo accounts that may trade, in an organization that nobody belongs to: for rehearsals and measurements."""
+    accounts = [
+        TradingAccount(
+            organization_id=organization_id, name=f"Account {number}", venue=venue.code, kind=AccountKind.DEMO,
+            currency="USD", is_auto_trading=True,
+        )
+        for number in range(count)
+    ]  # fmt: skip
+    with tenant_scope(organization_id), atomic():
+        for account in accounts:
+            _seal(account, venue, {})
+        return TradingAccount.objects.bulk_create(accounts)
 
 
 def _ask_guards(deed: AccountDeed, organization_id: UUID, venue: str, account_id: UUID | None) -> None:

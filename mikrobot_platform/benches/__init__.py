@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 BENCHES: Mapping[str, str] = {
+    "fanout": "mikrobot_platform.benches.fanout",
     "gate": "mikrobot_platform.benches.gate",
     "ingest": "mikrobot_platform.benches.ingest",
     "outbox": "mikrobot_platform.benches.outbox",

@@ -1,4 +1,5 @@
-"""PostgreSQL and Redis for one run of the tests: real, empty, on free ports, gone afterwards whatever happens."""
+"""PostgreSQL and Redis for one run of the tests or of a drill: real, empty, on free ports, gone afterwards whatever
+happens."""
 
 from __future__ import annotations
 
@@ -22,20 +23,25 @@ DATABASE = "mikrobot_test"
 
 
 class Throwaway:
-    """Hold the servers, their folder and the variables that point at them."""
+    """Hold the servers, their folder and the variables that point at them.
 
-    def __init__(self) -> None:
+    Tests need no disk to be sure of; where commits are to cost what they cost, the stores are durable.
+    """
+
+    def __init__(self, *, is_durable: bool = False) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="mikrobot-test-"))
         self._guard = Guard()
         self._guard.remove_at_end(self.folder)
         self._children: list[Child] = []
         try:
-            self._postgres = Postgres(self.folder / "postgres", ports.free_port(), random_text(), is_throwaway=True)
+            self._postgres = Postgres(
+                self.folder / "postgres", ports.free_port(), random_text(), is_throwaway=not is_durable
+            )
             self._redis = Redis(
                 self.folder / "redis",
                 ports.free_port(avoid=frozenset({self._postgres.port})),
                 random_text(),
-                is_throwaway=True,
+                is_throwaway=not is_durable,
             )
             self._plan = Plan(
                 owner=Login(name=OWNER, password=random_text()),

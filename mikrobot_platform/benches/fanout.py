@@ -1,0 +1,219 @@
+"""How long one signal takes to be an order for each of many accounts, beside the naive way and beside bare rows.
+
+Real Celery workers as `up` starts them, PostgreSQL that waits for its disk, Redis, and a paper venue of its own."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from celery import current_app
+from django.utils import timezone
+from psycopg import sql
+
+from accounts.models.audit import PLATFORM_ID
+from accounts.tenancy import system_scope
+from mikrobot_platform.benches import naive
+from mikrobot_platform.db.ids import new_id
+from mikrobot_platform.drills import crowd
+from mikrobot_platform.local.services import worker
+from mikrobot_platform.measurement import Measurement, say
+from trading import pipeline, planning, sending
+from trading.ledger import ledger_of
+from trading.models import Order, Signal
+from trading.paper.control import PaperProcess
+
+NAME = "fanout"
+A_HOUSE = 10  # accounts
+WORKERS = 2  # processes, as `up` starts them
+NAIVE_UP_TO = 1_000  # accounts; beyond that it is scaled
+LATENCIES = (0, 5, 50)
+ROUNDS = 3  # the median is told
+PATIENCE_S = 120
+POLL_S = 0.02
+STATISTICS_S = 2  # until PostgreSQL has told what it counted
+# The rows that a fan-out leaves behind, as they are copied for the floor.
+ROWS = ("trading_order", "risk_management_receipt", "risk_management_quotaclaim")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Describe the options."""
+    parser.add_argument("--accounts", type=int, default=1_000, help="that follow (default %(default)s)")
+    parser.add_argument(
+        "--latency", type=int, nargs="*", default=list(LATENCIES), metavar="MS", help="of the venue (default 0 5 50)"
+    )
+    parser.add_argument("--no-naive", action="store_true", help="leave the naive way out, which takes its time")
+
+
+def run(options: Mapping[str, Any]) -> Measurement:
+    """Measure each latency several times, then the naive way and the floor.
+
+    A time is from the commit of the message until the venue's answer to an order is there; it contains the venue's
+    latency once. The naive way is measured with at most 1,000 accounts, and scaled beyond.
+    """
+    count, latencies = int(options["accounts"]), tuple(options["latency"])
+    with ExitStack() as at_end:
+        paper = at_end.enter_context(crowd.venue(Path(mkdtemp(prefix="mikrobot-bench-"))))
+        people = crowd.gather(count, [new_id() for _ in range(-(-count // A_HOUSE))])
+        at_end.enter_context(_workers(paper))
+        say(f"{count} accounts are there")
+        crowd.look(people)
+        results: dict[str, int | float] = {"accounts": count, "latency_ms": latencies[-1]}
+        _round(people, paper, latencies[0])  # signs everybody in, and fills every cache
+        before = _opened()
+        for latency in latencies:
+            crowd.look(people)
+            results |= _measured(people, paper, latency, "" if latency == 5 else f"_at_{latency}")
+        time.sleep(STATISTICS_S)
+        orders = len(latencies) * ROUNDS * count
+        results["connections_per_1000_orders"] = round((_opened() - before) * 1000 / orders, 2)
+        ours = results.get("ours_ms", results.get(f"ours_ms_at_{latencies[-1]}", 0))
+        results |= _floor(people, float(ours))
+        if not options["no_naive"]:
+            results |= _naive(people, paper, float(ours))
+    return Measurement(name=NAME, parameters={"accounts": count, "rounds": ROUNDS, "workers": WORKERS}, results=results)
+
+
+# --- ours -------------------------------------------------------------------------------------------------------------
+@contextmanager
+def _workers(paper: PaperProcess) -> Iterator[None]:
+    """Run the worker of signals, as the product does."""
+    environment = {**os.environ, "PAPER_VENUE_URL": paper.base_url}
+    program = worker("signals", ["signals"], environment, processes=WORKERS)
+    log = (paper.folder / "worker.log").open("wb")
+    process = subprocess.Popen(
+        [*program.argv, "--include", naive.__name__],
+        env=program.environment,
+        cwd=program.folder,
+        stdout=log,
+        stderr=log,
+    )
+    try:
+        while not current_app.control.ping(timeout=1):
+            if process.poll() is not None:
+                raise RuntimeError((paper.folder / "worker.log").read_text(errors="replace")[-2000:])
+        yield
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+        log.close()
+
+
+def _measured(people: crowd.Crowd, paper: PaperProcess, latency: int, suffix: str) -> dict[str, int | float]:
+    rounds = [_round(people, paper, latency) for _ in range(ROUNDS)]
+    best = sorted(rounds, key=max)[len(rounds) // 2]
+    ordered = sorted(best)
+    return {
+        f"ours_ms{suffix}": round(ordered[-1], 1),
+        f"p50_ms{suffix}": round(statistics.median(ordered), 1),
+        f"p99_ms{suffix}": round(ordered[len(ordered) * 99 // 100], 1),
+    }
+
+
+def _round(people: crowd.Crowd, paper: PaperProcess, latency: int) -> Sequence[float]:
+    """Let one signal through; return the milliseconds of each account."""
+    paper.ask("latency", ms=latency)
+    crowd.tell_price(timezone.now())
+    signal_id, began = _arrive(people)
+    found = _answered(signal_id, len(people.doors))
+    return [(at - began).total_seconds() * 1000 for at in found]
+
+
+def _arrive(people: crowd.Crowd) -> tuple[UUID, datetime]:
+    """Receive a message as the door for programs does: stored, and somebody asked to go on."""
+    before = timezone.now()
+    crowd.receive(people)
+    pipeline.wake()
+    with system_scope("signals.sweep"):
+        signal: Signal = Signal.objects.get(source_id=people.source.pk, received_at__gte=before)
+    return UUID(str(signal.pk)), before
+
+
+def _answered(signal_id: UUID, count: int) -> list[datetime]:
+    """Wait until every account's order was answered; return when."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        with system_scope(sending.SCOPE):
+            rows = Order.objects.filter(signal_id=signal_id).exclude(acknowledged_at=None)
+            found = list(rows.values_list("acknowledged_at", flat=True)) if rows.count() >= count else []
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{rows.count()} of {count} orders were answered within {PATIENCE_S} s")
+        time.sleep(POLL_S)
+
+
+# --- beside it --------------------------------------------------------------------------------------------------------
+def _naive(people: crowd.Crowd, paper: PaperProcess, ours: float) -> dict[str, int | float]:
+    """Let a signal through with a task for each account."""
+    some = people.doors[:NAIVE_UP_TO]
+    say(f"the naive way, {len(some)} accounts")
+    paper.ask("latency", ms=5)
+    crowd.look(people)
+    signal_id = crowd.signal(people)  # judged here, and nobody asked to go on
+    began = timezone.now()
+    for door in some:
+        current_app.send_task(
+            naive.TASK,
+            [str(door.organization_id), str(door.account_id), str(signal_id), str(people.strategy.pk), door.venue],
+            queue="signals",
+        )
+    found = _answered(signal_id, len(some))
+    scaled = (max(found) - began).total_seconds() * 1000 * len(people.doors) / len(some)
+    return {"naive_ms": round(scaled), "naive_measured": len(some), "naive_ratio": round(scaled / ours, 1)}
+
+
+def _floor(people: crowd.Crowd, ours: float) -> dict[str, int | float]:
+    """Copy the rows of a fan-out into tables of the same shape, one commit a shard: nothing can do less than that."""
+    with ledger_of(PLATFORM_ID):
+        last = Signal.objects.filter(source_id=people.source.pk).latest("received_at").pk
+    shards = -(-len(people.doors) // planning.SHARD)
+    with psycopg.connect(os.environ["MIKROBOT_TEST_ADMIN_URL"]) as connection:
+        for table in ROWS:
+            connection.execute(f"create table floor_{table} (like {table} including all)".encode())
+        parts = [[_copied_out(connection, table, last, at) for table in ROWS] for at in range(shards)]
+        connection.commit()
+        seconds = [_copied_in(connection, parts) for _ in range(ROUNDS)]
+    floor = statistics.median(seconds) * 1000
+    return {"floor_ms": round(floor, 1), "floor_ratio": round(ours / floor, 1)}
+
+
+def _copied_out(connection: psycopg.Connection[Any], table: str, signal: UUID, shard: int) -> bytes:
+    rows = sql.SQL(
+        "copy (select * from {} where signal_id = {} order by account_id limit {} offset {}) to stdout (format binary)"
+    ).format(sql.Identifier(table), signal, planning.SHARD, shard * planning.SHARD)
+    with connection.cursor().copy(rows) as out:
+        return b"".join(bytes(part) for part in out)
+
+
+def _copied_in(connection: psycopg.Connection[Any], parts: Sequence[Sequence[bytes]]) -> float:
+    began = time.perf_counter()
+    for part in parts:
+        for table, rows in zip(ROWS, part, strict=True):
+            into = sql.SQL("copy {} from stdin (format binary)").format(sql.Identifier(f"floor_{table}"))
+            with connection.cursor().copy(into) as copy:
+                copy.write(rows)
+        connection.commit()
+    seconds = time.perf_counter() - began
+    for table in ROWS:
+        connection.execute(sql.SQL("truncate {}").format(sql.Identifier(f"floor_{table}")))
+    connection.commit()
+    return seconds
+
+
+def _opened() -> int:
+    """Count the sessions that were ever opened in this database."""
+    with psycopg.connect(os.environ["MIKROBOT_TEST_ADMIN_URL"], autocommit=True) as connection:
+        row = connection.execute("select sessions from pg_stat_database where datname = current_database()").fetchone()
+    return int(row[0]) if row else 0
