@@ -1,4 +1,4 @@
-"""Everything is stopped while accounts hold positions: entries held at once, everything closed, verified by the venue.
+"""A strategy is stopped while its followers hold positions: entries held at once, all closed, by the venue's own word.
 
 Part of the accounts do not answer at all: they must be named, and keep nobody else waiting."""
 
@@ -12,7 +12,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
+from uuid import UUID
 
+from django.db import connections
 from django.utils import timezone
 
 from accounts import audit
@@ -66,10 +68,12 @@ def rehearse(paper: PaperProcess, accounts: int, hanging: int) -> Measurement:
         paper.fault("drop_before", account=str(door.account_id), on="*", times=-1)
     say(f"{len(held)} accounts hold something; {len(silent)} of them will not answer; stop")
     began = time.monotonic_ns()
-    watch = _Watch(began)
+    watch = _Watch(began, people.strategy.pk)
     watch.start()
     with audit.acting_as(audit.Actor(kind="staff", id="drill", reason="a drill of the stop")):
-        stopped = emergency.stop_as_staff(Level.PLATFORM, "a drill of the stop", now=timezone.now())
+        stopped = emergency.stop_as_staff(
+            Level.STRATEGY, "a drill of the stop", target=people.strategy.pk, now=timezone.now()
+        )
     watch.join()
     report = stopped.report
     named = {one.account_id for one in report.residual}
@@ -110,17 +114,18 @@ def is_right(measured: Measurement) -> bool:
 class _Watch(threading.Thread):
     """See from another connection when the entries are held."""
 
-    def __init__(self, began_ns: int) -> None:
+    def __init__(self, began_ns: int, strategy_id: UUID) -> None:
         super().__init__(name="watch", daemon=True)
-        self._began_ns, self.blocked_ms = began_ns, -1
+        self._began_ns, self._strategy_id, self.blocked_ms = began_ns, strategy_id, -1
 
     def run(self) -> None:
         while self.blocked_ms < 0:
             with system_scope("gate.decide"):
-                is_held = Switch.objects.filter(level=Level.PLATFORM, lifted_at=None).exists()
+                is_held = Switch.objects.filter(strategy_id=self._strategy_id, lifted_at=None).exists()
             if is_held:
                 self.blocked_ms = (time.monotonic_ns() - self._began_ns) // 1_000_000
             time.sleep(0.005)
+        connections.close_all()
 
 
 def _let_wait(door: Door) -> None:
