@@ -10,7 +10,7 @@ import base64
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from accounts.tenancy import system_scope
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.kernel.orders import MAX_CLIENT_ID, OrderState, OrderType, Purpose
-from risk_management.rules.facts import AccountFacts, Missing, known
+from risk_management.rules.facts import AccountFacts, known
 from risk_management.rules.receipt import Clerk, Receipt
 from risk_management.services import quota, receipts
 from trading import shard_facts
@@ -111,16 +111,8 @@ def _decided(clerk: Clerk, account: AccountFacts) -> tuple[AccountFacts, Receipt
         return account, clerk.receipts([account])[0]
     except Exception:
         log.exception("the facts of an account could not be decided on", extra={"account": account.account})
-        bare = _unreadable(account)
+        bare = shard_facts.unreadable(account.account, account.organization, account.currency)
         return bare, clerk.receipts([bare])[0]
-
-
-def _unreadable(account: AccountFacts) -> AccountFacts:
-    """Keep who it is, and take every fact for missing."""
-    kept = {"account", "organization", "currency"}
-    missing: Any = Missing("what is stored of the account")
-    lost: dict[str, Any] = {field.name: missing for field in fields(account) if field.name not in kept}
-    return replace(account, **lost)
 
 
 def _wish(account: AccountFacts) -> quota.Wish:

@@ -6,14 +6,19 @@ positions and orders with what they are worth now, the terms of its venue, price
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.db import InterfaceError, OperationalError, transaction
+
+from accounts.models import TradingAccount
+from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.kernel.decisions import Refusal
 from mikrobot_platform.kernel.instruments import InstrumentSpec
 from mikrobot_platform.kernel.market import Price, Quantity, Side
@@ -36,6 +41,8 @@ from trading.engine.signal_facts import Quote
 from trading.models import Follow, Order, Position, PositionState, RiskMode, Shard, Signal, Strategy, VenueLink
 from trading.strategies import Parameters
 
+log = logging.getLogger(__name__)
+
 MAX_RATE_AGE = timedelta(seconds=60)
 SMALLEST = Decimal("0.00000001")
 BOTH = frozenset(Side)
@@ -53,20 +60,76 @@ class LoadedShard:
 
 
 def load(shard: Shard, *, now: datetime) -> LoadedShard:
-    """Read the facts of a shard. The caller stands in the system scope `gate.decide`."""
+    """Read the facts of a shard. The caller stands in the system scope `gate.decide`.
+
+    What is wrong with the rows of one account is wrong for that account alone: nothing is known of it then.
+    """
     signal: Signal = Signal.objects.get(pk=shard.signal_id)
     strategy: Strategy = Strategy.objects.get(pk=shard.strategy_id)
     parameters, draft = strategy.read_parameters(), stored.read(SignalDraft, signal.draft)
     prices = quotes.latest(shard.venue)
-    found = account_facts.load(shard.accounts, symbol=signal.symbol, now=now, strategy_id=shard.strategy_id)
-    shared = _shared(signal, draft, strategy=strategy, parameters=parameters, prices=prices, found=found)
-    own = _Own.load(shard, signal.symbol, [UUID(one.organization) for one in found.accounts])
-    return LoadedShard(
-        shared=shared,
-        accounts=tuple(own.complete(account, parameters, prices, shared, now) for account in found.accounts),
-        versions={"parameters": parameters.rules.version},
-        venue_symbol=signal.symbol,
+
+    def read(some: Sequence[UUID]) -> LoadedShard:
+        found = account_facts.load(some, symbol=signal.symbol, now=now, strategy_id=shard.strategy_id)
+        shared = _shared(signal, draft, strategy=strategy, parameters=parameters, prices=prices, found=found)
+        owners = [UUID(one.organization) for one in found.accounts]
+        own = _Own.load(some, signal.symbol, owners, strategy_id=shard.strategy_id)
+        return LoadedShard(
+            shared=shared,
+            accounts=tuple(own.complete(account, parameters, prices, shared, now) for account in found.accounts),
+            versions={"parameters": parameters.rules.version},
+            venue_symbol=signal.symbol,
+        )
+
+    try:
+        with transaction.atomic(using=scopes.ENGINE):
+            return read(shard.accounts)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        nobody = read([])  # whatever is wrong with this is not the accounts'
+        return _together(nobody, list(_apart(shard.accounts, read)))
+
+
+def _apart(accounts: Sequence[UUID], read: Callable[[Sequence[UUID]], LoadedShard]) -> Iterator[LoadedShard | UUID]:
+    """Read halves of what could not be read together, until who it is about stands alone."""
+    middle = len(accounts) // 2
+    for some in (accounts[:middle], accounts[middle:]) if middle else (accounts,):
+        try:
+            with transaction.atomic(using=scopes.ENGINE):
+                yield read(some)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            if len(some) > 1:
+                yield from _apart(some, read)
+            else:
+                log.exception("the facts of an account cannot be read", extra={"account": str(some[0])})
+                yield some[0]
+
+
+def _together(nobody: LoadedShard, parts: Sequence[LoadedShard | UUID]) -> LoadedShard:
+    """Put parts together again; of an account that stands for itself nothing is known but whose it is."""
+    read = [part for part in parts if isinstance(part, LoadedShard)]
+    alone = TradingAccount.objects.filter(pk__in=[part for part in parts if isinstance(part, UUID)])
+    rows = alone.values_list("pk", "organization_id", "currency")
+    return replace(
+        nobody,
+        shared=replace(
+            nobody.shared, programs={key: one for part in read for key, one in part.shared.programs.items()}
+        ),
+        accounts=(
+            *(account for part in read for account in part.accounts),
+            *(unreadable(str(account), str(owner), Currency(currency)) for account, owner, currency in rows),
+        ),
     )
+
+
+def unreadable(account: str, organization: str, currency: Currency) -> AccountFacts:
+    """Say of an account that nothing is known of it but whose it is."""
+    missing: Any = Missing("what is stored of the account")
+    lost: dict[str, Any] = {one.name: missing for one in fields(AccountFacts)}
+    return AccountFacts(**lost | {"account": account, "organization": organization, "currency": currency})
 
 
 # --- What all of them share -------------------------------------------------------------------------------------------
@@ -151,14 +214,13 @@ class _Own:
     beside: Mapping[UUID, list[Position]]  # by organization, in the signal's symbol
 
     @classmethod
-    def load(cls, shard: Shard, symbol: str, owners: Iterable[UUID]) -> _Own:
+    def load(cls, ids: Sequence[UUID], symbol: str, owners: Iterable[UUID], *, strategy_id: UUID) -> _Own:
         """Read them, one query a table."""
-        ids = shard.accounts
         working = [state.value for state in OrderState if state.may_stand_at_the_venue] + [OrderState.PLANNED.value]
         open_ = Position.objects.filter(state=PositionState.OPEN)
         return cls(
             follows={
-                one.account_id: one for one in Follow.objects.filter(account_id__in=ids, strategy_id=shard.strategy_id)
+                one.account_id: one for one in Follow.objects.filter(account_id__in=ids, strategy_id=strategy_id)
             },
             positions=_by(open_.filter(account_id__in=ids), "account_id"),
             orders=_by(Order.objects.filter(account_id__in=ids, state__in=working, purpose="entry"), "account_id"),
@@ -187,7 +249,6 @@ class _Own:
                 if one.account_id != own
             ),
             account_stop=account.account_stop or _blocked(link),
-            stats=account.stats,
             requests_today=Missing("how many requests were sent today") if link is None else _requests(link, now),
         )
 
