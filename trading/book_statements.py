@@ -265,6 +265,21 @@ from unnest(%(organizations)s::uuid[], %(accounts)s::uuid[], %(failures)s::int[]
     as now_is (organization_id, account_id, failures, successes, open_until)
 where l.organization_id = now_is.organization_id and l.account_id = now_is.account_id
 """
+SET_PLANS = """
+update trading_position p set plan = settled.plan
+from unnest(%(positions)s::uuid[], %(plans)s::jsonb[]) as settled (id, plan)
+where p.id = settled.id and p.plan = '{}'::jsonb
+"""
+PLANS = "select id, plan from trading_position where id = any(%(positions)s::uuid[])"
+# What a week had brought in a symbol when a position was opened; without a profit where nobody knows it.
+REALISED = """
+select asked.position, b.symbol, b.profit, b.at
+from unnest(%(positions)s::uuid[], %(organizations)s::uuid[], %(accounts)s::uuid[], %(symbols)s::text[],
+            %(begins)s::timestamptz[], %(until)s::timestamptz[])
+    as asked (position, organization_id, account_id, symbol, begins, until)
+join trading_booking b on b.organization_id = asked.organization_id and b.account_id = asked.account_id
+    and b.kind = 'settled' and b.symbol = asked.symbol and b.at >= asked.begins and b.at < asked.until
+"""
 # Whoever is to be watched: with something at a venue or open by our books, or following something.
 ROSTER = """
 select a.organization_id, a.id, a.venue, l.look_at, coalesce(l.failures, 0), coalesce(l.successes, 0),

@@ -277,6 +277,7 @@ class Booking(TenantRow):
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["organization_id", "position_id"], name="trading_booking_of_position"),
+            models.Index(fields=["organization_id", "account_id", "at"], name="trading_booking_of_account"),
         ]
 
 
