@@ -179,10 +179,10 @@ returning id, organization_id, account_id, position_id, kind, symbol, profit, at
 SEE_POSITIONS = """
 update trading_position p set
     venue_position_id = case when p.venue_position_id = '' then seen.venue_position else p.venue_position_id end,
-    stop = seen.stop, target = seen.target, seen_at = greatest(p.seen_at, %(now)s)
+    stop = seen.stop, target = seen.target, swap = seen.swap, seen_at = greatest(p.seen_at, %(now)s)
 from unnest(%(organizations)s::uuid[], %(accounts)s::uuid[], %(venue_positions)s::text[], %(symbols)s::text[],
-            %(stops)s::numeric[], %(targets)s::numeric[])
-    as seen (organization_id, account_id, venue_position, symbol, stop, target)
+            %(stops)s::numeric[], %(targets)s::numeric[], %(swaps)s::numeric[])
+    as seen (organization_id, account_id, venue_position, symbol, stop, target, swap)
 where p.organization_id = seen.organization_id and p.account_id = seen.account_id and p.state = 'open'
     and (p.venue_position_id = seen.venue_position or p.venue_position_id = '' and p.venue_symbol = seen.symbol)
 """

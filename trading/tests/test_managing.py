@@ -16,7 +16,7 @@ from risk_management.rules.settings import Limits
 from risk_management.services import limits
 from trading import doing, managing, quotes
 from trading.brokers import paper
-from trading.engine.deeds import Close, Deed
+from trading.engine.deeds import Close, Deed, MoveStop
 from trading.engine.management.terms import DayEnd, Terms
 from trading.models import Position
 from trading.tests import books
@@ -104,6 +104,17 @@ def test_a_strategy_with_one_target_takes_all_of_it_there() -> None:
     assert exits(look(plain, at="2026-11-25 15:00:00")) == [("manage.target", Decimal("0.5"))]
     tell_prices(OPENED, EURUSD=("1.08700", "1.08710"))
     assert exits(look(account, at="2026-11-25 15:00:00")) == [("manage.target", ONE)]
+
+
+def test_a_breakeven_pays_for_the_nights() -> None:
+    """The stop goes to the entry, a spread of 1 pip, and 12.30 USD of swap: 1.23 pips of a lot, up to the next tick."""
+    cast = team()
+    account, free = books.account_of(cast), books.account_of(cast)
+    held(account, swap=Decimal("-12.30"))
+    held(free)
+    tell_prices(OPENED, EURUSD=("1.08600", "1.08610"))
+    moved = [one for one in look(account, free, at="2026-11-25 15:00:00") if isinstance(one, MoveStop)]
+    assert [one.price for one in moved] == [Decimal("1.08423"), Decimal("1.08410")]
 
 
 def test_where_a_venue_closes_no_parts_all_is_taken_home_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import OutboxEvent
 from accounts.tenancy import atomic, tenant_scope
 from accounts.tests.people import team
-from mikrobot_platform.kernel.orders import FillReport, OrderState
+from mikrobot_platform.kernel.orders import FillReport, OrderState, PositionReport
 from risk_management.models import AccountEvent, AccountState
 from trading.models import PositionState
 from trading.paper.control import PaperProcess
@@ -161,6 +161,22 @@ def test_money_in_another_currency_is_the_venues_own_word(paper: PaperProcess) -
     assert closed.profit == fill.profit
     assert Decimal("-409") < fill.profit < Decimal("-407")  # 61,000 yen at 149.4
     assert closed.r is None, "nobody told a rate, so what was at stake is not known"
+
+
+def test_what_the_venue_says_of_swap_is_kept_and_its_silence_too(paper: PaperProcess) -> None:
+    account = books.account_of(team())
+    books.send(account)
+    told = books.heard(account)
+    for swap, kept in (("-7.50", Decimal("-7.50")), ("-15.00", Decimal(-15)), (None, None)):
+        spoken = None if swap is None else Decimal(swap)
+        reports = [
+            replace(one, what=replace(one.what, swap=spoken)) if isinstance(one.what, PositionReport) else one
+            for one in told
+        ]
+        settle(reports, now=timezone.now())
+        assert [one.swap for one in books.positions_of(account)] == [kept]
+    settle(told, now=timezone.now())
+    assert [one.swap for one in books.positions_of(account)] == [0], "the paper venue says it"
 
 
 def test_a_refused_order_is_told_once(paper: PaperProcess) -> None:
