@@ -72,7 +72,9 @@ def test_a_fill_opens_a_position_and_the_stop_at_the_venue_closes_it_to_the_cent
 def _token(account: Any) -> str:
     from trading.connections import account_credentials
 
-    return account_credentials(account.organization_id, account.pk)["access_token"]
+    found = account_credentials([(account.organization_id, account.pk)])[account.pk]
+    assert not isinstance(found, Exception)
+    return found["access_token"]
 
 
 def test_partial_fills_and_a_partial_close_add_up_to_the_trade(paper: PaperProcess) -> None:
