@@ -178,6 +178,7 @@ class PositionReport:
     floating: Decimal  # in account money, swap included
     opened_by: str  # client id of the order that opened it; empty when nobody here did
     at: datetime
+    swap: Decimal | None = None  # on what is open, so far; paid is negative; None where the venue does not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
