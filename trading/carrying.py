@@ -17,7 +17,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from accounts.tenancy import system_scope
 from mikrobot_platform.kernel.orders import OrderState
-from trading import planning, sending
+from trading import pipeline, planning, sending
 from trading.models import Order, Shard, Signal, SignalState
 
 log = logging.getLogger(__name__)
@@ -34,8 +34,15 @@ def carry_on(*, now: datetime, among: Collection[UUID] | None = None) -> int:
 
 
 def plan_shard(shard_id: UUID, *, now: datetime) -> int:
-    """Decide a shard and send its orders."""
-    planned = planning.plan(shard_id, now=now)
+    """Decide a shard and send its orders; one that fails waits for another try, and disturbs no other."""
+    try:
+        planned = planning.plan(shard_id, now=now)
+    except pipeline.NOT_ITS_FAULT:
+        raise
+    except Exception as error:
+        log.exception("a shard could not be decided", extra={"shard": str(shard_id)})
+        planning.put_back(shard_id, error, now=now)
+        return 0
     return sending.submit([one.order_id for one in planned], now=now)
 
 
@@ -46,7 +53,13 @@ def carry_signals(*, now: datetime, among: Collection[UUID] | None = None) -> in
         rows = rows if among is None else rows.filter(organization_id__in=among)
         waiting = list(rows.values_list("organization_id", "pk")[:BATCH])
     for organization_id, signal_id in waiting:
-        shards = planning.fan_out(organization_id, signal_id, now=now)
+        try:
+            shards = planning.fan_out(organization_id, signal_id, now=now)
+        except pipeline.NOT_ITS_FAULT:
+            raise
+        except Exception:  # it is tried again with the next look
+            log.exception("a signal could not be fanned out", extra={"signal": str(signal_id)})
+            continue
         if len(shards) > 1:
             _ask_for_help()
         for shard_id in shards:  # one that somebody else has taken meanwhile costs a look

@@ -19,18 +19,20 @@ from accounts.models.audit import PLATFORM_ID
 from accounts.tenancy import system_scope
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.db.prepared import ask
+from mikrobot_platform.kernel.decisions import Code, refusal
 from mikrobot_platform.kernel.orders import MAX_CLIENT_ID, OrderState, OrderType, Purpose
 from risk_management.rules.facts import AccountFacts, known
 from risk_management.rules.receipt import Clerk, Receipt
 from risk_management.services import quota, receipts
 from trading import shard_facts
-from trading.ledger import ledger_of
-from trading.models import EventKind, Shard, Signal, SignalEvent, SignalState
+from trading.ledger import ledger_of, note
+from trading.models import EventKind, RawSignal, Shard, Signal, SignalEvent, SignalState
 from trading.statements import FAN_OUT, PLAN_ORDERS
 
 log = logging.getLogger(__name__)
 
 SCOPE = "gate.decide"
+MAX_ATTEMPTS = 5
 SHARD = 500  # accounts; smaller ones lose to commits, larger ones keep a core waiting (facts/performance.md 2)
 TAKEN_TYPES = {"market": OrderType.MARKET, "limit": OrderType.LIMIT, "stop": OrderType.STOP}
 
@@ -81,6 +83,26 @@ def plan(shard_id: UUID, *, now: datetime) -> list[Planned]:
         shard.planned_at = now
         shard.save(update_fields=["planned_at"])
     return found
+
+
+def put_back(shard_id: UUID, problem: Exception, *, now: datetime) -> None:
+    """Let a shard that failed wait for another try; after the last one it is put aside, and its signal says so.
+
+    Nothing of it was written. What fails here is about the signal or the strategy: accounts fail each by itself.
+    """
+    with system_scope(SCOPE):
+        shard: Shard = Shard.objects.select_for_update().get(pk=shard_id)
+        if shard.planned_at is not None:
+            return
+        shard.attempts += 1
+        is_over = shard.attempts >= MAX_ATTEMPTS
+        shard.planned_at = now if is_over else None
+        shard.save(update_fields=["attempts", "planned_at"])
+    if is_over:
+        with ledger_of(shard.organization_id):
+            raw: RawSignal = RawSignal.objects.get(signal_id=shard.signal_id)
+            reason = refusal(Code.QUARANTINED, problem=type(problem).__name__)
+            note(raw, EventKind.QUARANTINED, at=now, signal_id=shard.signal_id, reason=reason)
 
 
 def _plan(shard: Shard, now: datetime) -> list[Planned]:

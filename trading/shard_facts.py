@@ -81,31 +81,38 @@ def load(shard: Shard, *, now: datetime) -> LoadedShard:
             venue_symbol=signal.symbol,
         )
 
+    found = _tried(shard.accounts, read)
+    if isinstance(found, LoadedShard):
+        return found
+    nobody = read([])  # whatever is wrong with this is not the accounts'
+    return _together(nobody, list(_apart(shard.accounts, read)))
+
+
+_Read = Callable[[Sequence[UUID]], LoadedShard]
+
+
+def _tried(accounts: Sequence[UUID], read: _Read) -> LoadedShard | Exception:
     try:
         with transaction.atomic(using=scopes.ENGINE):
-            return read(shard.accounts)
+            return read(accounts)
     except (OperationalError, InterfaceError):
         raise
-    except Exception:
-        nobody = read([])  # whatever is wrong with this is not the accounts'
-        return _together(nobody, list(_apart(shard.accounts, read)))
+    except Exception as error:
+        return error
 
 
-def _apart(accounts: Sequence[UUID], read: Callable[[Sequence[UUID]], LoadedShard]) -> Iterator[LoadedShard | UUID]:
+def _apart(accounts: Sequence[UUID], read: _Read) -> Iterator[LoadedShard | UUID]:
     """Read halves of what could not be read together, until who it is about stands alone."""
     middle = len(accounts) // 2
     for some in (accounts[:middle], accounts[middle:]) if middle else (accounts,):
-        try:
-            with transaction.atomic(using=scopes.ENGINE):
-                yield read(some)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:
-            if len(some) > 1:
-                yield from _apart(some, read)
-            else:
-                log.exception("the facts of an account cannot be read", extra={"account": str(some[0])})
-                yield some[0]
+        found = _tried(some, read)
+        if isinstance(found, LoadedShard):
+            yield found
+        elif len(some) > 1:
+            yield from _apart(some, read)
+        else:
+            log.error("the facts of an account cannot be read", exc_info=found, extra={"account": str(some[0])})
+            yield some[0]
 
 
 def _together(nobody: LoadedShard, parts: Sequence[LoadedShard | UUID]) -> LoadedShard:
@@ -116,7 +123,7 @@ def _together(nobody: LoadedShard, parts: Sequence[LoadedShard | UUID]) -> Loade
     return replace(
         nobody,
         shared=replace(
-            nobody.shared, programs={key: one for part in read for key, one in part.shared.programs.items()}
+            nobody.shared, programs={key: one for part in read for key, one in gate.known(part.shared.programs).items()}
         ),
         accounts=(
             *(account for part in read for account in part.accounts),
@@ -219,9 +226,7 @@ class _Own:
         working = [state.value for state in OrderState if state.may_stand_at_the_venue] + [OrderState.PLANNED.value]
         open_ = Position.objects.filter(state=PositionState.OPEN)
         return cls(
-            follows={
-                one.account_id: one for one in Follow.objects.filter(account_id__in=ids, strategy_id=strategy_id)
-            },
+            follows={one.account_id: one for one in Follow.objects.filter(account_id__in=ids, strategy_id=strategy_id)},
             positions=_by(open_.filter(account_id__in=ids), "account_id"),
             orders=_by(Order.objects.filter(account_id__in=ids, state__in=working, purpose="entry"), "account_id"),
             links={one.account_id: one for one in VenueLink.objects.filter(account_id__in=ids)},
