@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import os
 import statistics
-import subprocess
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from tempfile import mkdtemp
@@ -27,7 +26,7 @@ from accounts.tenancy import system_scope
 from mikrobot_platform.benches import naive
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.drills import crowd
-from mikrobot_platform.local.services import worker
+from mikrobot_platform.drills.workers import PROCESSES, workers
 from mikrobot_platform.measurement import Measurement, say
 from trading import pipeline, planning, sending
 from trading.ledger import ledger_of
@@ -36,7 +35,6 @@ from trading.paper.control import PaperProcess
 
 NAME = "fanout"
 A_HOUSE = 10  # accounts
-WORKERS = 2  # processes, as `up` starts them
 NAIVE_UP_TO = 1_000  # accounts; beyond that it is scaled
 LATENCIES = (0, 5, 50)
 ROUNDS = 3  # the median is told
@@ -66,7 +64,7 @@ def run(options: Mapping[str, Any]) -> Measurement:
     with ExitStack() as at_end:
         paper = at_end.enter_context(crowd.venue(Path(mkdtemp(prefix="mikrobot-bench-"))))
         people = crowd.gather(count, [new_id() for _ in range(-(-count // A_HOUSE))])
-        at_end.enter_context(_workers(paper))
+        at_end.enter_context(workers(paper.folder, {"PAPER_VENUE_URL": paper.base_url}, naive.__name__))
         say(f"{count} accounts are there")
         crowd.look(people)
         results: dict[str, int | float] = {"accounts": count, "latency_ms": latencies[-1]}
@@ -82,34 +80,12 @@ def run(options: Mapping[str, Any]) -> Measurement:
         results |= _floor(people, float(ours))
         if not options["no_naive"]:
             results |= _naive(people, paper, float(ours))
-    return Measurement(name=NAME, parameters={"accounts": count, "rounds": ROUNDS, "workers": WORKERS}, results=results)
+    return Measurement(
+        name=NAME, parameters={"accounts": count, "rounds": ROUNDS, "workers": PROCESSES}, results=results
+    )
 
 
 # --- ours -------------------------------------------------------------------------------------------------------------
-@contextmanager
-def _workers(paper: PaperProcess) -> Iterator[None]:
-    """Run the worker of signals, as the product does."""
-    environment = {**os.environ, "PAPER_VENUE_URL": paper.base_url}
-    program = worker("signals", ["signals"], environment, processes=WORKERS)
-    log = (paper.folder / "worker.log").open("wb")
-    process = subprocess.Popen(
-        [*program.argv, "--include", naive.__name__],
-        env=program.environment,
-        cwd=program.folder,
-        stdout=log,
-        stderr=log,
-    )
-    try:
-        while not current_app.control.ping(timeout=1):
-            if process.poll() is not None:
-                raise RuntimeError((paper.folder / "worker.log").read_text(errors="replace")[-2000:])
-        yield
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
-        log.close()
-
-
 def _measured(people: crowd.Crowd, paper: PaperProcess, latency: int, suffix: str) -> dict[str, int | float]:
     rounds = [_round(people, paper, latency) for _ in range(ROUNDS)]
     best = sorted(rounds, key=max)[len(rounds) // 2]

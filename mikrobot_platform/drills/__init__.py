@@ -10,6 +10,7 @@ from collections.abc import Mapping
 DRILLS: Mapping[str, str] = {
     "emergency-stop": "mikrobot_platform.drills.emergency_stop",
     "fuzz": "mikrobot_platform.drills.fuzz",
+    "noisy-neighbour": "mikrobot_platform.drills.noisy_neighbour",
     "outbox": "mikrobot_platform.drills.outbox",
     "watcher": "mikrobot_platform.drills.watcher",
 }

@@ -9,7 +9,7 @@ import json
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -27,12 +27,15 @@ from accounts.tenancy import atomic, system_scope, tenant_scope
 from accounts.tiers import Tier
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.kernel import plain as text_of
+from mikrobot_platform.kernel.decisions import Refusal
 from mikrobot_platform.kernel.market import Price, Quantity, Side
 from mikrobot_platform.kernel.orders import OrderRequest, OrderType
+from mikrobot_platform.kernel.venues import VenueInfo
 from risk_management.compliance.account import Snapshot
 from risk_management.models import AccountLimits
 from risk_management.rules.settings import Limits
-from risk_management.services import states
+from risk_management.services.observing import Observation, observe_all
+from risk_management.services.states import Seen
 from trading import pipeline, quotes, sweep
 from trading.brokers.paper import VENUE
 from trading.desk import Door
@@ -47,6 +50,8 @@ from trading.strategies import Parameters
 SYMBOL, BID, ASK = "EURUSD", "1.08500", "1.08510"
 BALANCE = Decimal(100_000)
 LEVERAGE = Decimal(30)
+PER_MINUTE = 32_000  # what a drill's source may send
+TOGETHER = 1_000  # accounts seen in one transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,85 +78,96 @@ def venue(folder: Path, *options: str) -> Iterator[PaperProcess]:
 
 def gather(count: int, organizations: Sequence[UUID]) -> Crowd:
     """Make COUNT accounts in these organizations, as evenly as can be, and a strategy that all of them follow."""
-    strategy = _strategy()
-    source = Source(id=new_id(), organization_id=PLATFORM_ID, name=f"Drill {strategy.code}", kind="rest")
-    with ledger_of(PLATFORM_ID):
-        source.save(force_insert=True)
+    crowd = nobody(PLATFORM_ID)
     doors: list[Door] = []
     for at, organization_id in enumerate(organizations):
         share = count // len(organizations) + (at < count % len(organizations))
-        doors += _house(organization_id, share, strategy)
-    return Crowd(tuple(doors), strategy, source)
+        make_bare(organization_id, "Drill")
+        doors += settle_in(organization_id, share, crowd.strategy)
+    return replace(crowd, doors=tuple(doors))
+
+
+def nobody(owner: UUID) -> Crowd:
+    """Make a strategy and a source of an owner, which nobody follows yet."""
+    strategy = _strategy(owner)
+    source = Source(
+        id=new_id(), organization_id=owner, name=f"Drill {strategy.code}", kind="rest", per_minute=PER_MINUTE
+    )
+    with ledger_of(owner):
+        source.save(force_insert=True)
+    return Crowd((), strategy, source)
 
 
 def look(crowd: Crowd) -> None:
     """Have seen every account and the price just now: what is decided next is decided on fresh facts."""
     now = timezone.now()
     tell_price(now)
-    for organization_id in dict.fromkeys(door.organization_id for door in crowd.doors):
-        with ledger_of(organization_id):
-            for door in crowd.doors:
-                if door.organization_id == organization_id:
-                    seen = Snapshot(at=now, balance=BALANCE, equity=BALANCE)
-                    states.observe(door.account_id, seen, seen=states.Seen(floating=Decimal(0), margin_used=Decimal(0)))
+    seen, apart = Snapshot(at=now, balance=BALANCE, equity=BALANCE), Seen(floating=Decimal(0), margin_used=Decimal(0))
+    for at in range(0, len(crowd.doors), TOGETHER):
+        told = [
+            Observation(organization_id=door.organization_id, account_id=door.account_id, event=seen, seen=apart)
+            for door in crowd.doors[at : at + TOGETHER]
+        ]
+        with system_scope("orders.carry"):
+            observe_all(told)
 
 
-def tell_price(now: datetime) -> None:
+def tell_price(now: datetime, venue: str = "paper") -> None:
     """Have heard the price."""
-    quotes.remember("paper", {SYMBOL: Quote(bid=Price(Decimal(BID)), ask=Price(Decimal(ASK)), at=now)})
+    quotes.remember(venue, {SYMBOL: Quote(bid=Price(Decimal(BID)), ask=Price(Decimal(ASK)), at=now)})
 
 
-def receive(crowd: Crowd, **fields: Any) -> None:
+def receive(crowd: Crowd, **fields: Any) -> pipeline.Outcome | Refusal:
     """Let a message come in that everybody is to follow."""
     told = {
         "action": "open", "symbol": SYMBOL, "side": "buy", "strategy": crowd.strategy.code, "stop": "1.08300",
         "targets": ["1.09000"], "id": secrets.token_hex(8), **fields,
     }  # fmt: skip
-    pipeline.receive(crowd.source, Delivery(body=json.dumps(told).encode()), now=timezone.now())
+    return pipeline.receive(crowd.source, Delivery(body=json.dumps(told).encode()), now=timezone.now())
 
 
 def signal(crowd: Crowd, **fields: Any) -> UUID:
     """Let a signal come in and be judged, as far as the fan-out; return it."""
     receive(crowd, **fields)
-    sweep.sweep(now=timezone.now(), among=[PLATFORM_ID])
-    with ledger_of(PLATFORM_ID):
+    sweep.sweep(now=timezone.now(), among=[crowd.source.organization_id])
+    with ledger_of(crowd.source.organization_id):
         newest = Signal.objects.filter(source_id=crowd.source.pk).latest("received_at")
     if newest.state != "valid":
         raise RuntimeError(f"the drill's own signal was not taken: {newest.sentence}")
     return UUID(str(newest.pk))
 
 
-def _strategy() -> Strategy:
+def _strategy(owner: UUID) -> Strategy:
     code = f"drill-{secrets.token_hex(4)}"
     parameters = Parameters(
         signals=(code,), symbols=(SYMBOL,), risk_percent=Decimal("0.5"), atr_pips_min=Decimal(0),
         atr_pips_max=Decimal(0), max_positions=1_000, rules=SignalRules(version=f"{code}/1", cooldown_s=0),
     )  # fmt: skip
-    row = Strategy(organization_id=PLATFORM_ID, code=code, version="1", name=code, parameters=plain(parameters))
-    with system_scope("signals.platform"):
+    row = Strategy(organization_id=owner, code=code, version="1", name=code, parameters=plain(parameters))
+    with ledger_of(owner):
         row.save(force_insert=True)
     return row
 
 
-def _house(organization_id: UUID, count: int, strategy: Strategy) -> list[Door]:
-    """Make an organization of the largest tier with so many accounts that may trade."""
-    make_bare(organization_id, "Drill")
+def settle_in(organization_id: UUID, count: int, strategy: Strategy, venue: VenueInfo = VENUE) -> list[Door]:
+    """Give an organization the largest tier, and so many accounts that may trade and follow a strategy."""
     now = timezone.now()
     own = {"organization_id": organization_id}
-    accounts = make_accounts(organization_id, VENUE, count)
+    accounts = make_accounts(organization_id, venue, count)
     limits = text_of.text(Limits(max_leverage=LEVERAGE))
     with tenant_scope(organization_id), atomic():
         AccountLimits.objects.bulk_create(
             AccountLimits(account=account, current=limits, changed_at=now, **own) for account in accounts
         )
-        Follow.objects.bulk_create(Follow(account=account, strategy=strategy, **own) for account in accounts)
+        whose = {"strategy": strategy, "strategy_organization_id": strategy.organization_id}
+        Follow.objects.bulk_create(Follow(account=account, **whose, **own) for account in accounts)
     with ledger_of(organization_id):
         TierGrant.objects.create(tier=Tier.ENTERPRISE, reason="drill", granted_by="drill", **own)
         VenueLink.objects.bulk_create(
             VenueLink(account_id=account.pk, leverage=LEVERAGE, seen_at=now, reconciled_at=now, **own)
             for account in accounts
         )
-    return [Door(organization_id, account.pk, "paper") for account in accounts]
+    return [Door(organization_id, account.pk, venue.code) for account in accounts]
 
 
 def far_away() -> OrderRequest:
