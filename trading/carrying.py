@@ -7,12 +7,16 @@ while the other shards go to whoever is free. The same look, every few seconds, 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import redis
 from celery import current_app
+from django.db.models import QuerySet, Window
+from django.db.models.functions import RowNumber
 from kombu.exceptions import OperationalError as BrokerError
 
 from accounts.tenancy import system_scope
@@ -23,14 +27,15 @@ from trading.models import Order, Shard, Signal, SignalState
 log = logging.getLogger(__name__)
 
 BATCH = 200
+RUN_MS = 150  # for signals, at a time: what a flood leaves waits behind what others have sent meanwhile
 # An order that is younger is on its way with whoever planned it; a shard that is younger is with whoever was asked.
 GRACE = timedelta(seconds=3)
 
 
-def carry_on(*, now: datetime, among: Collection[UUID] | None = None) -> int:
+def carry_on(*, now: datetime, among: Collection[UUID] | None = None, for_ms: int | None = None) -> int:
     """Move on what waits, newest step first so that nothing is done twice in one look; return how much there was."""
     shards = plan_shards(now=now, among=among, grace=GRACE)
-    return _forgotten(now, among) + _orders(now, among) + shards + carry_signals(now=now, among=among)
+    return _forgotten(now, among) + _orders(now, among) + shards + carry_signals(now=now, among=among, for_ms=for_ms)
 
 
 def plan_shard(shard_id: UUID, *, now: datetime) -> int:
@@ -46,13 +51,19 @@ def plan_shard(shard_id: UUID, *, now: datetime) -> int:
     return sending.submit([one.order_id for one in planned], now=now)
 
 
-def carry_signals(*, now: datetime, among: Collection[UUID] | None = None) -> int:
-    """Fan out what was judged and taken."""
+def carry_signals(*, now: datetime, among: Collection[UUID] | None = None, for_ms: int | None = None) -> int:
+    """Fan out what was judged and taken, one of each owner in turn; return how much that was.
+
+    Whoever gives it a time is asked again for what is left then, so that what comes meanwhile has its turn.
+    """
     with system_scope("signals.sweep"):
-        rows = Signal.objects.filter(state=SignalState.VALID, fanned_at=None).order_by("received_at")
-        rows = rows if among is None else rows.filter(organization_id__in=among)
+        rows = _in_turn(Signal.objects.filter(state=SignalState.VALID, fanned_at=None), among, "received_at")
         waiting = list(rows.values_list("organization_id", "pk")[:BATCH])
-    for organization_id, signal_id in waiting:
+    clock = _Clock(for_ms)
+    for done, (organization_id, signal_id) in enumerate(waiting):
+        if clock.is_over:
+            pipeline.wake()
+            return done
         try:
             shards = planning.fan_out(organization_id, signal_id, now=now)
         except pipeline.NOT_ITS_FAULT:
@@ -67,6 +78,25 @@ def carry_signals(*, now: datetime, among: Collection[UUID] | None = None) -> in
     return len(waiting)
 
 
+class _Clock:
+    """Tell when a time is over."""
+
+    def __init__(self, for_ms: int | None) -> None:
+        self._end_ns = None if for_ms is None else time.monotonic_ns() + for_ms * 1_000_000
+
+    @property
+    def is_over(self) -> bool:
+        return self._end_ns is not None and time.monotonic_ns() >= self._end_ns
+
+
+def _in_turn(rows: QuerySet[Any], among: Collection[UUID] | None, order: str) -> QuerySet[Any]:
+    """Order what waits: the oldest of each owner, then the second of each, and so on."""
+    rows = rows if among is None else rows.filter(organization_id__in=among)
+    turn = Window(RowNumber(), partition_by="organization_id", order_by=[order, "pk"])
+    found: QuerySet[Any] = rows.annotate(turn=turn).order_by("turn", order, "pk")
+    return found
+
+
 def _ask_for_help() -> None:
     """Let whoever is free take the shards that this process does not."""
     try:
@@ -76,10 +106,9 @@ def _ask_for_help() -> None:
 
 
 def plan_shards(*, now: datetime, among: Collection[UUID] | None = None, grace: timedelta = timedelta(0)) -> int:
-    """Plan shards that wait, oldest first; one that somebody else holds is theirs."""
+    """Plan shards that wait, one of each owner in turn; one that somebody else holds is theirs."""
     with system_scope(planning.SCOPE):
-        rows = Shard.objects.filter(planned_at=None, created_at__lte=now - grace).order_by("created_at")
-        rows = rows if among is None else rows.filter(organization_id__in=among)
+        rows = _in_turn(Shard.objects.filter(planned_at=None, created_at__lte=now - grace), among, "created_at")
         waiting = list(rows.values_list("pk", flat=True)[:BATCH])
     for shard_id in waiting:
         plan_shard(shard_id, now=now)

@@ -11,10 +11,13 @@ from accounts.jobs import HouseTask
 @shared_task(name="trading.sweep_signals", base=HouseTask)
 def sweep_signals() -> int:
     """Read the messages that stand still, judge the signals that wait, and carry on with those that were taken."""
-    from trading import carrying, sweep
+    from trading import carrying, pipeline, sweep
 
-    found = sweep.sweep(now=timezone.now())
-    return found + carrying.carry_signals(now=timezone.now())
+    found = sweep.sweep(now=timezone.now(), batch=sweep.AT_ONCE)
+    carried = carrying.carry_signals(now=timezone.now(), for_ms=carrying.RUN_MS)
+    if found >= sweep.AT_ONCE:  # there may be more: it is asked for behind what others have sent meanwhile
+        pipeline.wake()
+    return found + carried
 
 
 @shared_task(name="trading.carry_on", base=HouseTask)
@@ -22,7 +25,7 @@ def carry_on() -> int:
     """Find shards and orders that stand still, and move them on."""
     from trading import carrying
 
-    return carrying.carry_on(now=timezone.now())
+    return carrying.carry_on(now=timezone.now(), for_ms=carrying.RUN_MS)
 
 
 @shared_task(name="trading.plan_shards", base=HouseTask)

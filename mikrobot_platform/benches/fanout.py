@@ -11,6 +11,7 @@ from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from itertools import count as numbers
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -40,6 +41,7 @@ LATENCIES = (0, 5, 50)
 ROUNDS = 3  # the median is told
 PATIENCE_S = 120
 POLL_S = 0.02
+_turns = numbers()
 STATISTICS_S = 2  # until PostgreSQL has told what it counted
 # The rows that a fan-out leaves behind, as they are copied for the floor.
 ROWS = ("trading_order", "risk_management_receipt", "risk_management_quotaclaim")
@@ -101,15 +103,15 @@ def _round(people: crowd.Crowd, paper: PaperProcess, latency: int) -> Sequence[f
     """Let one signal through; return the milliseconds of each account."""
     paper.ask("latency", ms=latency)
     crowd.tell_price(timezone.now())
-    signal_id, began = _arrive(people)
+    signal_id, began = _arrive(people, crowd.TO_AND_FRO[next(_turns) % 2])
     found = _answered(signal_id, len(people.doors))
     return [(at - began).total_seconds() * 1000 for at in found]
 
 
-def _arrive(people: crowd.Crowd) -> tuple[UUID, datetime]:
+def _arrive(people: crowd.Crowd, levels: Mapping[str, Any]) -> tuple[UUID, datetime]:
     """Receive a message as the door for programs does: stored, and somebody asked to go on."""
     before = timezone.now()
-    crowd.receive(people)
+    crowd.receive(people, **levels)
     pipeline.wake()
     with system_scope("signals.sweep"):
         signal: Signal = Signal.objects.get(source_id=people.source.pk, received_at__gte=before)

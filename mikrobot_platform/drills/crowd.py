@@ -117,11 +117,18 @@ def tell_price(now: datetime, venue: str = "paper") -> None:
     quotes.remember(venue, {SYMBOL: Quote(bid=Price(Decimal(BID)), ask=Price(Decimal(ASK)), at=now)})
 
 
+# One after the other they leave nobody with more than one position, however many there are.
+TO_AND_FRO = (
+    {"side": "buy", "stop": "1.08300", "targets": ["1.09000"]},
+    {"side": "sell", "stop": "1.08710", "targets": ["1.08000"]},
+)
+
+
 def receive(crowd: Crowd, **fields: Any) -> pipeline.Outcome | Refusal:
     """Let a message come in that everybody is to follow."""
     told = {
-        "action": "open", "symbol": SYMBOL, "side": "buy", "strategy": crowd.strategy.code, "stop": "1.08300",
-        "targets": ["1.09000"], "id": secrets.token_hex(8), **fields,
+        "action": "open", "symbol": SYMBOL, "strategy": crowd.strategy.code, "id": secrets.token_hex(8),
+        **TO_AND_FRO[0], **fields,
     }  # fmt: skip
     return pipeline.receive(crowd.source, Delivery(body=json.dumps(told).encode()), now=timezone.now())
 

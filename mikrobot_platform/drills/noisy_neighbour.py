@@ -104,12 +104,12 @@ def has_passed(measured: Measurement) -> bool:
 def _let_through(people: crowd.Crowd, watched: set[UUID], count: int) -> list[float]:
     """Let signals through at a steady pace; return what each watched account waited for each, in milliseconds."""
     arrived: dict[UUID, Any] = {}
-    for _ in range(count):
+    for number in range(count):
         due = time.monotonic() + BETWEEN_S
         now = timezone.now()
         crowd.tell_price(now)
         crowd.tell_price(now, second_venue.CODE)
-        crowd.receive(people)
+        crowd.receive(people, **crowd.TO_AND_FRO[number % 2])
         pipeline.wake()
         with system_scope("signals.sweep"):
             newest = Signal.objects.filter(source_id=people.source.pk, organization_id=PLATFORM_ID)
@@ -167,8 +167,9 @@ class _Flood(threading.Thread):
         self.accepted = 0
 
     def run(self) -> None:
-        for _ in range(self._count):
-            self.accepted += isinstance(crowd.receive(self._own), pipeline.Outcome)
+        for number in range(self._count):
+            outcome = crowd.receive(self._own, **crowd.TO_AND_FRO[number % 2])
+            self.accepted += isinstance(outcome, pipeline.Outcome)
             pipeline.wake()
         connections.close_all()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mikrobot_platform.drills import emergency_stop, noisy_neighbour
+from mikrobot_platform.drills import emergency_stop
 from trading.tests.story import venue
 
 
