@@ -15,7 +15,7 @@ from uuid import UUID
 
 import redis
 from celery import current_app
-from django.db.models import QuerySet, Window
+from django.db.models import Count, QuerySet, Window
 from django.db.models.functions import RowNumber
 from kombu.exceptions import OperationalError as BrokerError
 
@@ -61,7 +61,7 @@ def carry_signals(*, now: datetime, among: Collection[UUID] | None = None, for_m
         waiting = list(rows.values_list("organization_id", "pk")[:BATCH])
     clock = _Clock(for_ms)
     for done, (organization_id, signal_id) in enumerate(waiting):
-        if clock.is_over:
+        if done and clock.is_over:
             pipeline.wake()
             return done
         try:
@@ -90,10 +90,11 @@ class _Clock:
 
 
 def _in_turn(rows: QuerySet[Any], among: Collection[UUID] | None, order: str) -> QuerySet[Any]:
-    """Order what waits: the oldest of each owner, then the second of each, and so on."""
+    """Order what waits: the oldest of each owner, then the second of each; whoever has least waiting goes first."""
     rows = rows if among is None else rows.filter(organization_id__in=among)
     turn = Window(RowNumber(), partition_by="organization_id", order_by=[order, "pk"])
-    found: QuerySet[Any] = rows.annotate(turn=turn).order_by("turn", order, "pk")
+    waiting = Window(Count("pk"), partition_by="organization_id")
+    found: QuerySet[Any] = rows.annotate(turn=turn, waiting=waiting).order_by("turn", "waiting", order, "pk")
     return found
 
 

@@ -19,7 +19,7 @@ from accounts.tests.people import Team, team
 from mikrobot_platform.kernel.orders import OrderState
 from risk_management.models import DailyQuota, Level, Receipt
 from risk_management.services import switches
-from trading import pipeline, planning, sending
+from trading import carrying, pipeline, planning, sending, sweep
 from trading.models import Order, Signal, SignalState
 from trading.paper.control import PaperProcess
 from trading.tests.sources import at_once, make_source, rest, rows, swept
@@ -135,3 +135,19 @@ def test_what_is_too_old_or_switched_off_is_withdrawn_and_gives_its_place_back(p
     assert (order.state, order.reason) == (OrderState.WITHDRAWN, "a doubt about it")
     assert used(cast) == 0
     assert paper.count()["orders"] == {}
+
+
+def test_behind_one_of_a_flood_everybody_else_has_a_turn(paper: PaperProcess) -> None:
+    cast, now = team(), timezone.now()
+    tell_prices(now)
+    sources = [make_source(cast.house.pk), make_source(cast.other.pk)]
+    strategy = make_strategy()
+    for number in range(4):
+        pipeline.receive(sources[0], rest(strategy=strategy.code, stop="1.08300", id=f"flood-{number}"), now=now)
+    pipeline.receive(sources[1], rest(strategy=strategy.code, stop="1.08300"), now=now)
+    owners = [source.organization_id for source in sources]
+    sweep.sweep(now=now, among=owners)
+    for _ in range(2):
+        assert carrying.carry_signals(now=now, among=owners, for_ms=0) == 1
+    fanned = [sum(signal.fanned_at is not None for signal in rows(source)[1]) for source in sources]
+    assert fanned == [1, 1]
