@@ -204,7 +204,7 @@ def _dataclass(kind: type[Any], *, is_named: bool = False) -> Codec:
         kinds = tuple(map(type, values))
         fill = fills.get(kinds)
         if fill is None:
-            fill = fills[kinds] = object_writer(names, kinds, lambda at, kind: codecs[at].writer(kind), named)
+            fill = fills[kinds] = object_writer(names, kinds, lambda at, kind: codecs[at].writer(kind), more=named)
         return fill(values)
 
     def read(stored: Any) -> Any:

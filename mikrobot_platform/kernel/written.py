@@ -48,15 +48,25 @@ def _day(value: date) -> str:
 
 
 def object_writer(
-    names: Sequence[str], kinds: Sequence[type], writer: Callable[[int, type], Write], more: str = ""
+    names: Sequence[str],
+    kinds: Sequence[type],
+    writer: Callable[[int, type], Write],
+    *,
+    more: str = "",
+    otherwise: Fill | None = None,
 ) -> Fill:
     """Make what writes an object whose values have these types, given in the order of these names.
 
-    `writer` says who writes a value that Python's own formatting does not; `more` is one more member, ready as text.
+    `writer` says who writes a value that Python's own formatting does not; `more` is one more member, ready as text;
+    values of other types are handed to `otherwise`, and are not looked for where there is none.
     """
-    used: dict[str, Any] = {"quoted": quoted_text, "true": "true", "false": "false"}
+    used: dict[str, Any] = {"quoted": quoted_text, "true": "true", "false": "false", "otherwise": otherwise}
     members = [more] if more else []
     figures, lines = [], []
+    if otherwise is not None and names:
+        used |= {f"k{at}": kind for at, kind in enumerate(kinds)}
+        strangers = " or ".join(f"v{at}.__class__ is not k{at}" for at in range(len(kinds)))
+        lines += [f"    if {strangers}:", "        return otherwise(values)"]
     for at, (name, kind) in enumerate(zip(names, kinds, strict=True)):
         if not name.isidentifier():
             raise ValueError(f"{name!r} is no name")
