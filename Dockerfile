@@ -22,7 +22,7 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MIKROB
 RUN groupadd --gid 10001 mikrobot \
     && useradd --uid 10001 --gid 10001 --home-dir /app --no-create-home --shell /usr/sbin/nologin mikrobot \
     && install --directory --owner 10001 --group 10001 --mode 0700 \
-        /var/lib/mikrobot /var/lib/mikrobot/files /var/lib/mikrobot/audit-heads /var/lib/mikrobot/signals
+        /var/lib/mikrobot /var/lib/mikrobot/files /var/lib/mikrobot/audit-heads /var/lib/mikrobot/signals /var/lib/mikrobot/paper
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 COPY --from=build --chown=10001:10001 /var/lib/mikrobot/static /var/lib/mikrobot/static

@@ -67,6 +67,11 @@ def record_platform(action: str, subject: models.Model | str = "", /, **data: ob
     return _write(PLATFORM_ID, action, subject, data)
 
 
+def record_of(owner_id: UUID, action: str, subject: models.Model | str = "", /, **data: object) -> AuditEntry:
+    """Write into the chain of whoever owns what is done: an organization or, with the id zero, the platform."""
+    return (record_platform if owner_id == PLATFORM_ID else record)(action, subject, **data)
+
+
 def _write(organization_id: UUID, action: str, subject: models.Model | str, data: Mapping[str, object]) -> AuditEntry:
     who = actor()
     entry: AuditEntry = AuditEntry.objects.create(

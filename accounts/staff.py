@@ -33,7 +33,9 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_POST
 
 from accounts import access, audit
+from accounts.access import Refused
 from accounts.auth import address, keys
+from accounts.services.reasons import LONGEST, SHORTEST, clean_reason
 from accounts.tenancy import system_scope
 from mikrobot_platform.db import scope as scopes
 
@@ -81,14 +83,24 @@ def used_second_factor(request: HttpRequest) -> bool:
     return bool(used) and Authenticator.objects.filter(user_id=request.user.pk, pk__in=used).exists()
 
 
+class ReasonField(forms.CharField):
+    """Asks why; whatever says nothing to a reader is refused beside the field."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(min_length=SHORTEST, max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 3}), **more)
+
+    def clean(self, value: Any) -> str:
+        try:
+            return clean_reason(super().clean(value))
+        except Refused as refusal:
+            raise forms.ValidationError(refusal.sentence) from None
+
+
 class StatementForm(forms.Form):
     """Asks why. Customers read the answer in their own audit trail."""
 
-    reason = forms.CharField(
+    reason = ReasonField(
         label=_("Why are you here?"),
-        min_length=10,
-        max_length=300,
-        widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_(
             "10 to 300 characters. It stands in the audit trail of every customer whose record you open, and they can"
             " read it: say nothing about one customer that another should not know."
@@ -97,12 +109,6 @@ class StatementForm(forms.Form):
     ticket = forms.CharField(
         label=_("Ticket"), max_length=40, required=False, help_text=_("The number of the request, if there is one.")
     )
-
-    def clean_reason(self) -> str:
-        reason = " ".join(str(self.cleaned_data["reason"]).split())
-        if len(reason) < 10:
-            raise forms.ValidationError(_("Say it in at least 10 characters."))
-        return reason
 
 
 class StaffSite(admin.AdminSite):

@@ -30,6 +30,7 @@ SYSTEM_SCOPES: dict[str, str] = {
     "signals.platform": "keep the ledger of the platform's own sources, which every tenant may read",
     "signals.sweep": "find messages and signals that stand still, then move each on in its own ledger",
     "gate.decide": "read the facts of a shard of accounts, decide, write their receipts",
+    "orders.carry": "send the orders of a batch of accounts, and write down what their venues say",
     "gate.days": "find accounts whose day turned unseen, then close it in each organization",
     "gate.programs": "find prop accounts whose owner does not know yet what changed, then tell it in each organization",
     "doctor": "look, change nothing",

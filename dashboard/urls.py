@@ -30,6 +30,7 @@ urlpatterns = [
     path("home/", home.home, name="home"),
     path("organization/", organizations.organization, name="organization"),
     path("organization/rename/", organizations.rename, name="organization_rename"),
+    path("organization/zone/", organizations.change_zone, name="organization_zone"),
     path("organization/close/", organizations.close, name="organization_close"),
     path("organization/keep-open/", organizations.keep_open, name="organization_keep_open"),
     path("organization/export/", exports.request_export, name="export_request"),

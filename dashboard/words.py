@@ -14,6 +14,7 @@ from mikrobot_platform.kernel.registry import venues
 ACTIONS: dict[str, str | Promise] = {
     "organization.founded": lazy("Created the organization"),
     "organization.renamed": lazy("Renamed the organization"),
+    "organization.zone_changed": lazy("Changed the zone by which days turn"),
     "organization.closing": lazy("Asked to close the organization"),
     "organization.kept": lazy("Kept the organization open"),
     "organization.erased": lazy("Erased the organization"),

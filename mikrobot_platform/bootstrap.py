@@ -15,7 +15,18 @@ from mikrobot_platform.local.venv import Venv
 ROOT = Path(__file__).resolve().parent.parent
 # `prepare` and `migrate` name the variable that they miss, the doctor reports; these would only fail later and darker.
 NEED_SERVERS = frozenset(
-    {"bench", "createsuperuser", "dbshell", "demo", "drill", "rotate_keys", "source_file", "staff_user", "watch_files"}
+    {
+        "bench",
+        "createsuperuser",
+        "dbshell",
+        "demo",
+        "drill",
+        "rotate_keys",
+        "source_file",
+        "staff_user",
+        "watch_accounts",
+        "watch_files",
+    }
 )
 
 

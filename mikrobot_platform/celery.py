@@ -31,6 +31,8 @@ app.conf.task_create_missing_queues = False
 # Task -> queue; what does not stand here goes to `default`.
 ROUTES: dict[str, str] = {
     "accounts.beat_signals": "signals",
+    "trading.carry_on": "signals",
+    "trading.plan_shards": "signals",
     "trading.poll_files": "signals",
     "trading.sweep_signals": "signals",
     "accounts.beat_notify": "notify",
@@ -49,6 +51,7 @@ TIMETABLE: dict[str, float] = {
     "accounts.relay_outbox": 5.0,
     "trading.poll_files": 5.0,
     "trading.sweep_signals": 5.0,
+    "trading.carry_on": 5.0,
     "trading.forget_signals": 60.0,
     "accounts.sweep_organizations": 60.0,
     "risk_management.turn_days": 60.0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 NOTHING_CONFIGURED = "tools"
+LONGEST_SOCKET = 100  # the system has room for 107 bytes
 MODES = ("local", "production", "test", NOTHING_CONFIGURED)
 
 
@@ -60,6 +62,19 @@ class Environment:
         if raw not in {"0", "false", "no", "off"}:
             self.complaints.append(f"{name}={raw!r} is neither 1 nor 0")
         return False
+
+    def socket(self, name: str, path: Path) -> str:
+        """Read unix:///path or tcp://host:port; by default PATH, or where that is too long a port of this machine."""
+        ours = f"unix://{path}"
+        if len(os.fsencode(path)) > LONGEST_SOCKET:
+            ours = f"tcp://127.0.0.1:{20_000 + zlib.crc32(os.fsencode(path)) % 10_000}"
+        url = self.text(name, ours)
+        scheme, _, place = url.partition("://")
+        host, _, port = place.rpartition(":")
+        is_port = bool(host) and port.isascii() and port.isdigit() and 1 <= int(port) <= 65_535
+        if not (scheme == "unix" and place.startswith("/")) and not (scheme == "tcp" and is_port):
+            self.complaints.append(f"{name} is neither unix:///path nor tcp://host:port")
+        return url
 
     def names(self, name: str, default: str = "") -> list[str]:
         return [part.strip() for part in self.text(name, default).split(",") if part.strip()]

@@ -57,6 +57,9 @@ def _answer(body: Mapping[str, object], status: int) -> JsonResponse:
     return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
 
 
+_NOBODY = heartbeats.Heartbeat(at=0, host="", pid=0)  # where nobody is to be watched
+
+
 # --- What is looked at -----------------------------------------------------------------------------------------------
 def _database() -> dict[str, str]:
     """Look whether the app role gets in, is harmless, and finds the tables that this version was written for."""
@@ -78,6 +81,8 @@ def _redis() -> dict[str, str]:
         found, measured = heartbeats.read_all(), heartbeats.read_backlog()
         watcher = heartbeats.read(heartbeats.WATCHER)
         is_watched = heartbeats.is_watcher_expected()
+        paper = heartbeats.read(heartbeats.PAPER_VENUE)
+        accounts = heartbeats.read(heartbeats.ACCOUNTS) if heartbeats.are_accounts_expected() else _NOBODY
     except redis.RedisError:
         return {"redis": DOWN}
     now = time.time()
@@ -85,6 +90,12 @@ def _redis() -> dict[str, str]:
     if is_watched:
         is_silent = watcher is None or watcher.age_s(now) > heartbeats.WATCHER_PATIENCE_S
         states[heartbeats.WATCHER] = DEGRADED if is_silent else OK
+    if paper is not None:  # one that has shown itself within a day is missed when it is silent
+        is_silent = paper.age_s(now) > heartbeats.PAPER_VENUE_PATIENCE_S
+        states[heartbeats.PAPER_VENUE] = DEGRADED if is_silent else OK
+    if accounts is not _NOBODY:
+        is_silent = accounts is None or accounts.age_s(now) > heartbeats.ACCOUNTS_PATIENCE_S
+        states[heartbeats.ACCOUNTS] = DEGRADED if is_silent else OK
     for name, beat in found.items():
         patience = heartbeats.PATIENCE_S.get(name, heartbeats.BEAT_PATIENCE_S)
         is_late = beat is None or beat.age_s(now) > patience
@@ -129,6 +140,9 @@ class _Gauges:
             found, measured = heartbeats.read_all(), heartbeats.read_backlog()
             if heartbeats.is_watcher_expected():
                 found[heartbeats.WATCHER] = heartbeats.read(heartbeats.WATCHER)
+            found[heartbeats.PAPER_VENUE] = heartbeats.read(heartbeats.PAPER_VENUE)
+            if heartbeats.are_accounts_expected():
+                found[heartbeats.ACCOUNTS] = heartbeats.read(heartbeats.ACCOUNTS)
         except redis.RedisError:
             return  # absent is the honest value; alerts watch for absence
         now = time.time()

@@ -1,5 +1,5 @@
-"""Signs of life in Redis: the beat's when it sends, a worker's when it answers, the outbox's figures at times, and the
-watcher's while there are files to watch.
+"""Signs of life in Redis: the beat's when it sends, a worker's when it answers, the outbox's figures at times, the
+watchers' while there are files or accounts to watch, and the paper venue's where one runs.
 
 Beat sends `accounts.beat_<queue>` into every queue; whoever works on that queue writes down when. So a silent beat and
 a silent worker look different: the first stops sending, the second stops answering what was sent."""
@@ -26,16 +26,21 @@ SENT_HEADER = "mikrobot_sent"
 TASK_PREFIX = "accounts.beat_"
 BEAT = "beat"
 WATCHER = "watcher"
+PAPER_VENUE = "paper_venue"
+ACCOUNTS = "accounts"  # the process that watches accounts
 # Queue -> seconds of silence after which something is wrong; `slow` may sit behind a job of five minutes (time limit).
 PATIENCE_S: Mapping[str, float] = {"signals": 20.0, "default": 20.0, "notify": 60.0, "slow": 900.0}
 BEAT_PATIENCE_S = 20.0
 WATCHER_PATIENCE_S = 20.0
+PAPER_VENUE_PATIENCE_S = 20.0
+ACCOUNTS_PATIENCE_S = 20.0
 OUTBOX_PATIENCE_S = 60.0
 KEPT_S = 24 * 3600  # after a day, "never" says enough
 
 _KEY = "mikrobot:heartbeat:"
 _BACKLOG_KEY = "mikrobot:outbox"
 _FILES_KEY = "mikrobot:files"
+_ACCOUNTS_KEY = "mikrobot:accounts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +89,15 @@ def expect_watcher(files: int) -> None:
 
 def is_watcher_expected() -> bool:
     return bool(int(str(redis_client().get(_FILES_KEY) or 0)))
+
+
+def expect_accounts(accounts: int) -> None:
+    """Leave word how many accounts there are to watch; where there are none, nobody has to."""
+    redis_client().set(_ACCOUNTS_KEY, accounts, ex=KEPT_S)
+
+
+def are_accounts_expected() -> bool:
+    return bool(int(str(redis_client().get(_ACCOUNTS_KEY) or 0)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

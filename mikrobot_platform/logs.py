@@ -21,7 +21,7 @@ _SECRET_TEXT = re.compile(
     r"(mk_[0-9A-Za-z]{20,}_[0-9A-Za-z]+)_[0-9A-Za-z_-]+"  # our API keys
     r"|(://[^:/@\s]*):[^@\s]+@"  # passwords in URLs; Redis's have no user
     r"|((?:Bearer|Basic)\s+)\S+"
-    r"|(/(?:invitation|confirm-email|password/reset/key|hooks/tv)/)[^/\s]+",  # links that open something
+    r"|(/(?:invitation|confirm-email|password/reset/key|hooks/+tv)/+)[^/\s]+",  # links that open something
     re.IGNORECASE,
 )
 _KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -73,6 +73,13 @@ class PlainFormatter(logging.Formatter):
         trace = line.pop("exception", "")
         rest = " ".join(f"{name}={value}" for name, value in line.items())
         return f"{head} {rest}".rstrip().encode("ascii", "backslashreplace").decode() + (f"\n{trace}" if trace else "")
+
+
+def adopt(name: str) -> None:
+    """Let a logger that brings handlers of its own write as all others do: its lines may name an address, too."""
+    logger = logging.getLogger(name)
+    logger.handlers.clear()
+    logger.propagate = True
 
 
 def configure() -> None:

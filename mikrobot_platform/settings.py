@@ -60,6 +60,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "mikrobot_platform.health.HealthMiddleware",  # probes come by address: before the host check and every redirect
     "mikrobot_platform.middleware.TraceMiddleware",
+    "mikrobot_platform.middleware.PastedAddressMiddleware",  # before everything that redirects or reads the path
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -279,6 +280,13 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = MODE == "test"
+
+# --- Venues ----------------------------------------------------------------------------------------------------------
+PAPER_VENUE_DIR = DATA_DIR / "paper"
+PAPER_VENUE_URL = env.socket("PAPER_VENUE_URL", PAPER_VENUE_DIR / "venue.sock")
+VENUE_URLS = {"paper": PAPER_VENUE_URL}  # where adapters find their venues; only this says whether it is the real one
+# Opens the venue's commands for drills (set prices, break things, count); without one there are none.
+PAPER_VENUE_ADMIN_TOKEN = env.text("PAPER_VENUE_ADMIN_TOKEN", "")
 
 # --- What operators see ----------------------------------------------------------------------------------------------
 METRICS_TOKEN = env.text("METRICS_TOKEN", "")

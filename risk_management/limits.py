@@ -170,6 +170,11 @@ def changed_names(before: Limits, after: Limits) -> tuple[str, ...]:
     return tuple(name for name in NAMES if getattr(before, name) != getattr(after, name))
 
 
+def set_names(limits: Limits) -> tuple[str, ...]:
+    """Name the limits that are set, also those that hold because nobody has said otherwise."""
+    return tuple(name for name in NAMES if getattr(limits, name) is not None)
+
+
 _WORDS: Mapping[str, str] = MappingProxyType(
     {"buffer": "amount above every floor", "cooldown_s": "pause in a symbol", "loss_pause_s": "pause after a loss",
      "trail": "trailing drawdown", "flat_by": "time by which everything is closed",

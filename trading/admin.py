@@ -1,4 +1,4 @@
-"""One message on one page: the bytes as they came, the signal that was read from them, everything that happened."""
+"""One message on one page: its bytes but for passwords, the signal that was read from them, all that happened."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.admin.base import Link, RecordAdmin, Section, json_text, moment, record_url, when
 from accounts.models import Organization
+from mikrobot_platform.kernel.masking import masked
 from trading.models import RawSignal, Signal, SignalEvent, Source, Strategy
 from trading.services.ledger import text_of
 
@@ -51,7 +52,7 @@ class RawSignalAdmin(RecordAdmin):
             (_("Bytes"), str(row.size)),
             (_("SHA-256"), bytes(row.sha256).hex()),
             (_("Headers"), json_text(row.headers)),
-            (_("Body"), text_of(bytes(row.body)) or "—"),
+            (_("Body"), masked(text_of(bytes(row.body))) or "—"),
             (_("Taken up again"), str(row.attempts)),
             (_("Trace"), row.trace_id or "—"),
         ]

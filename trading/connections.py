@@ -1,4 +1,4 @@
-"""Secrets of sources: sealed when they are made, opened to check what claims to come from there.
+"""Secrets, where they are opened: those of sources to check what claims to come from there, accounts' to sign in.
 
 An organization's secret is opened by the vault, which writes each opening into its trail; the platform's own by the
 master keys. What was opened stays in this process's memory for a while, because a signature is checked with every
@@ -11,15 +11,20 @@ import hashlib
 import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+from django.db import connections as databases
+
 from accounts import platform_box, vault
-from accounts.tenancy import tenant_scope
+from accounts.models import TradingAccount
+from accounts.tenancy import atomic, tenant_scope
+from mikrobot_platform.db import scope as scopes
+from mikrobot_platform.db.scope import Scope
 from trading.models import Source, SourceSecret
 
 REMEMBER_S = 600
-PURPOSE = "check_signature"
+PURPOSE, OPEN_SESSION = "check_signature", "open_session"
 
 _opened: dict[UUID, tuple[int, bytes]] = {}  # id of a secret -> second in which it was opened, the secret
 _lock = threading.Lock()
@@ -63,3 +68,18 @@ def _open(source: Source, row: SourceSecret) -> bytes:
             del _opened[old]
         _opened[row.pk] = (second, text.encode())
     return text.encode()
+
+
+def account_credentials(organization_id: UUID, account_id: UUID) -> Mapping[str, str]:
+    """Open what an account signs in to its venue with; the opening stands in its organization's trail.
+
+    In a thread that has no connection of its own: the one that it needs is given back.
+    """
+    try:
+        with scopes.enter(Scope(organization_id=organization_id, alias=scopes.ENGINE)):
+            with atomic():
+                row: TradingAccount = TradingAccount.objects.get(pk=account_id)
+            found = vault.reveal(row, "credentials", purpose=OPEN_SESSION) if row.credentials else {}
+        return {**found, "currency": row.currency}
+    finally:
+        databases.close_all()

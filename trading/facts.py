@@ -1,7 +1,7 @@
-"""What is known when a signal is judged, read from the rows of this moment.
+"""What is known when a signal is judged, read from the rows and the prices of this moment.
 
-What nobody knows stays unknown here, and validation denies for want of it: last prices, which symbols can be traded and
-open positions are not kept yet, so a signal that opens something is refused by name; one that closes passes.
+What nobody knows stays unknown here, and validation denies for want of it. Positions are asked about where accounts are
+decided: whether somebody holds something against a signal is nobody else's business.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from mikrobot_platform.db.prepared import ask
+from mikrobot_platform.kernel import registry
 from mikrobot_platform.kernel.signals import Action, ClockStamp
+from risk_management import catalogue
+from trading import quotes
 from trading.engine import broker_clock
 from trading.engine.broker_clock import Arrival, ClockReading, DeclaredClock
-from trading.engine.signal_facts import SignalFacts, SignalRules
+from trading.engine.signal_facts import Quote, SignalFacts, SignalRules
 from trading.models import ClockArrival, Signal, Source, Strategy
 from trading.statements import TAKEN
 
@@ -57,15 +60,39 @@ _read: dict[UUID, Listener] = {}
 
 
 def signal_facts(
-    signal: Signal, known: ClockReading, taken: Mapping[Taken, datetime], listener: Listener
+    signal: Signal, market: Market, known: ClockReading, taken: Mapping[Taken, datetime], listener: Listener
 ) -> SignalFacts:
     """Put the facts for one judgement together; what was looked up for all who judge is handed over."""
+    spec = catalogue.find(signal.symbol)
+    is_open = None if spec is None else spec.is_open(market.at)
     return SignalFacts(
         received_at=signal.received_at,
-        is_tradable=False if listener.symbols and signal.symbol not in listener.symbols else None,
+        is_tradable=False if listener.symbols and signal.symbol not in listener.symbols else is_open,
+        quote=market.quotes.get(signal.symbol),
+        pip_size=None if spec is None else spec.pip_size,
         clock=known,
         last_signal_at=taken.get((signal.symbol, listener.strategy_id)),
+        position=None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """The last prices that any venue has told, and the moment at which they are looked at."""
+
+    quotes: Mapping[str, Quote]
+    at: datetime
+
+
+def market(signals: Sequence[Signal], now: datetime) -> Market:
+    """Look up the newest price of each symbol, of whichever venue tells it."""
+    symbols = {signal.symbol for signal in signals}
+    found: dict[str, Quote] = {}
+    for venue in registry.BROKERS:
+        for symbol, quote in quotes.latest(venue, symbols).items():
+            if symbol not in found or quote.at > found[symbol].at:
+                found[symbol] = quote
+    return Market(found, now)
 
 
 def taken_lately(signals: Sequence[Signal], judges: Sequence[Listener]) -> dict[Taken, datetime]:

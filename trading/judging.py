@@ -1,7 +1,9 @@
 """What is thought of signals that wait: judged in the order in which they came, all of one owner together.
 
-What they share is asked once, however many they are: who listens, each source's clock, what was taken lately for their
-symbols. Whoever judges holds the signals' rows, in the transaction of their owner (`ledger_of`).
+What they share is asked once, however many signals and symbols they are. Only for this is the database asked more:
+each source among them has a clock that is read and learns, each name under which strategies are known is looked up,
+and each strategy is read once in the life of a process. Whoever judges holds the signals' rows, in the transaction of
+their owner (`ledger_of`).
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from trading.engine.broker_clock import ClockReading
 from trading.engine.validate import validate
 from trading.ledger import Judgement, note_judgements
 from trading.models import Signal, SignalState, Source
-from trading.models.sources import hold
+from trading.models.sources import hold_each
 from trading.reading import learn_clock, stamp_of
 
 _UNTAKEN = {Code.TOO_OLD: SignalState.EXPIRED}
@@ -29,21 +31,21 @@ def judge(signals: Sequence[Signal], *, now: datetime) -> None:
     """Judge signals of one owner for everybody who listens; one listener who takes a signal is enough for it.
 
     1. The clocks of their sources learn from all of them.
-    2. Their symbols are held, in fixed order: of two signals for one symbol the second sees that the first was taken,
-       whoever judges it.
+    2. Their symbols are held, all with one statement: of two signals for one symbol the second sees that the first was
+       taken, whoever judges it.
     3. Decisions and what became of the signals are written as one statement.
     """
     drafts = {signal.pk: stored.read(SignalDraft, signal.draft) for signal in signals}
     clocks = dict(_clocks(signals, drafts))
-    for symbol in sorted({signal.symbol for signal in signals}):
-        hold(signals[0].organization_id, "judge", symbol)
+    hold_each([(signals[0].organization_id, "judge", symbol) for symbol in {signal.symbol for signal in signals}])
     judges = {name: facts.listeners(name) for name in {draft.strategy for draft in drafts.values()}}
     taken = facts.taken_lately(signals, [listener for several in judges.values() for listener in several])
+    market = facts.market(signals, now)
     judgements: list[Judgement] = []
     for signal in sorted(signals, key=lambda signal: (signal.received_at, signal.pk)):
         draft, own = drafts[signal.pk], []
         for listener in judges[draft.strategy]:
-            known = facts.signal_facts(signal, clocks[signal.source_id], taken, listener)
+            known = facts.signal_facts(signal, market, clocks[signal.source_id], taken, listener)
             decision = validate(draft, known, listener.rules, now=now)
             own.append(Judgement(signal=signal, decision=decision, facts=known, strategy_id=listener.strategy_id))
             if decision.is_taken and draft.action.is_entry:

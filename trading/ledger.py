@@ -7,9 +7,9 @@ nothing that was accepted; the web's role cannot write here at all.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,13 +20,26 @@ from psycopg.types.json import Jsonb
 from accounts.models.audit import PLATFORM_ID
 from accounts.tenancy import system_scope
 from mikrobot_platform.db import scope as scopes
+from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.db.scope import Scope, ScopeError
-from mikrobot_platform.kernel.decisions import NO_EVIDENCE, Code, Decision, Evidence, Refusal, sentence
+from mikrobot_platform.kernel.decisions import Code, Decision, Refusal, refusal
 from trading.engine.signal_facts import SignalFacts
 from trading.models import EventKind, RawSignal, RawState, Signal, SignalEvent, Source
-from trading.models.sources import minute_of
+from trading.models.sources import ALL_SOURCES, hold_each, minute_of
 from trading.sources import plain
-from trading.statements import ADMIT, HOLD, JUDGED, KEEP, MOVE_ON, MOVE_ON_NEW, TWIN, TWIN_NEAR, run, values_of
+from trading.statements import (
+    ADMIT,
+    JUDGED,
+    KEEP,
+    MOVE_ON,
+    MOVE_ON_NEW,
+    TAKE_UP,
+    TWIN,
+    TWIN_NEAR,
+    TWIN_OF_REQUEST,
+    run,
+    values_of,
+)
 
 PLATFORM_SCOPE = "signals.platform"
 
@@ -45,18 +58,6 @@ def ledger_of(organization_id: UUID) -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
-    """Why something happened: a code with its figures, and the sentence that follows from them."""
-
-    code: Code
-    evidence: Evidence = field(default_factory=lambda: NO_EVIDENCE)
-
-    @property
-    def sentence(self) -> str:
-        return sentence(self.code, self.evidence)
-
-
 class AlreadyRead(Exception):
     """Raised when somebody else has read a message meanwhile; roll back, and look what came of it."""
 
@@ -66,10 +67,14 @@ def keep(raw: RawSignal, *, at: datetime) -> None:
     run(KEEP, {**values_of(raw), "at": at})
 
 
-def admit(raw: RawSignal, *, per_minute: int, nonce: str, nonce_until: datetime, at: datetime) -> Code | None:
-    """Write a message down if its source may send one more in this minute and its nonce is new; else say which not.
+def admit(
+    raw: RawSignal, *, per_minute: int, of_all: int, nonce: str, nonce_until: datetime, at: datetime
+) -> Refusal | None:
+    """Write a message down if its nonce is new and its source may send one more in this minute; else say which not.
 
-    One statement: of any number at once, exactly as many come in as may.
+    All sources of an owner together may send `of_all`, because each message is a row that is kept for ever.
+    One statement: of any number at once, exactly as many come in as may. What does not come in leaves nothing, so that
+    a message which has to wait may come again with the nonce that it has.
     """
     found = run(
         ADMIT,
@@ -78,27 +83,41 @@ def admit(raw: RawSignal, *, per_minute: int, nonce: str, nonce_until: datetime,
             "at": at,
             "minute": minute_of(at),
             "per_minute": per_minute,
+            "everywhere": ALL_SOURCES,
+            "of_all": of_all,
             "nonce": nonce,
             "nonce_until": nonce_until,
         },
     )
     assert found is not None
-    is_let_in, is_kept = found
-    return None if is_kept else Code.NONCE_USED if is_let_in else Code.TOO_MANY
+    has_room, have_all_room, is_new, is_counted, is_kept = found
+    if is_kept:
+        return None
+    if has_room and have_all_room:
+        if not is_new:
+            return refusal(Code.NONCE_USED)
+        # Somebody took the last place since the look. Seldom: a rollback also forgets every plan of this connection.
+        transaction.set_rollback(True, using=scopes.ENGINE)
+        has_room = is_counted
+    sender, limit = ("organization", of_all) if has_room else ("source", per_minute)
+    return refusal(Code.TOO_MANY, sender=sender, per_minute=limit, retry_after_s=60 - int(at.timestamp()) % 60)
 
 
-def twin(source: Source, key: str, at: datetime, window: timedelta | None) -> Signal | None:
-    """Find the latest signal that a message with this key repeats; hold the key until the transaction ends."""
-    sql = TWIN + ("" if window is None else TWIN_NEAR) + " order by received_at desc limit 1"
+def twin(source: Source, key: str, at: datetime, window: timedelta | None, *, request: str = "") -> Signal | None:
+    """Find the latest signal that a message with this key repeats; hold the key until the transaction ends.
+
+    With the key of a `request`, whatever came with that is looked for first, and both are held.
+    """
+    sql = TWIN_OF_REQUEST if request else TWIN if window is None else TWIN_NEAR
     values: dict[str, Any] = {
-        "hold": f"signals:{source.pk}:{key}",
         "organization": source.organization_id,
         "source": source.pk,
         "key": key,
+        "request": request,
     }
     if window is not None:
         values |= {"after": at - window, "before": at + window}
-    run(HOLD, values)
+    hold_each([(source.pk, key), *([(source.pk, "request", request)] if request else [])])
     found = run(sql, values)  # the lock first, then a look at what was committed while it was waited for
     return None if found is None else Signal(id=found[0], draft=json.loads(found[1]))
 
@@ -109,7 +128,7 @@ def move_on(
     kind: EventKind,
     *,
     at: datetime,
-    reason: Reason | Refusal | None = None,
+    reason: Refusal | None = None,
     signal: Signal | None = None,
     is_new: bool = False,
 ) -> None:
@@ -142,7 +161,7 @@ def note(
     *,
     at: datetime,
     signal_id: UUID | None = None,
-    reason: Reason | None = None,
+    reason: Refusal | None = None,
     evidence: Mapping[str, object] | None = None,
 ) -> None:
     """Add a line to the timeline, in the transaction of what it tells."""
@@ -156,6 +175,23 @@ def note(
         evidence=dict(reason.evidence if reason else evidence or {}),
         at=at,
     )
+
+
+def take_up(
+    model: type[RawSignal] | type[Signal],
+    organization_id: UUID,
+    ids: Collection[UUID],
+    *,
+    at: datetime,
+    again_since: datetime,
+) -> dict[UUID, int]:
+    """Count one more try of what stands still, before it is made; say of what, and how many there were.
+
+    What somebody holds, has settled, or has taken up after `again_since` is theirs: of several who meet at it one
+    counts and tries, however many they are.
+    """
+    values = {"organization": organization_id, "ids": list(ids), "at": at, "again_since": again_since}
+    return dict(ask(TAKE_UP[model], values))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,22 +24,21 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.kernel import trace
-from mikrobot_platform.kernel.decisions import Code, Refusal, evidence, refusal
-from mikrobot_platform.kernel.strict_json import LIMITS
+from mikrobot_platform.kernel.decisions import Code, Refusal, refusal
+from mikrobot_platform.kernel.strict_json import MAX_KEPT
 from mikrobot_platform.stores import redis_client
+from trading.engine.replay import NONCE_KEEP_S
 from trading.judging import judge
-from trading.ledger import AlreadyRead, Reason, admit, ledger_of, move_on, note
-from trading.ledger import keep as write_down
+from trading.ledger import AlreadyRead, admit, ledger_of, move_on, note
 from trading.models import EventKind, RawSignal, RawState, Signal, SignalState, Source
 from trading.reading import read
-from trading.sources.ea_push import NONCE_KEEP_S
 
 log = logging.getLogger(__name__)
 
 # Headers that say how a message is to be read. One that proves who sent it is not kept.
 HEADERS = ("content-type", "idempotency-key", "user-agent", "x-mikrobot-timestamp", "x-mikrobot-nonce")
 MAX_HEADER = 200
-MAX_KEPT = LIMITS.max_bytes + 1  # one more than is read, so that it still shows that it was too large
+OF_ALL_SOURCES = 3_000  # messages a minute of one owner, 50 a second: each is a row that stays
 # The database's faults and the worker's are not the message's: it stays where it is, and the sweep takes it up.
 NOT_ITS_FAULT = (OperationalError, InterfaceError, SoftTimeLimitExceeded)
 
@@ -64,34 +63,23 @@ class Outcome:
     sentence: str
 
 
-# --- ingest -----------------------------------------------------------------------------------------------------------
-def ingest(source: Source, delivery: Delivery, *, now: datetime) -> Outcome:
-    """Accept a message and read it.
-
-    1. Its bytes are committed. From here on it cannot be lost, whatever happens to this process.
-    2. It is read: one signal, a duplicate of one, or a refusal, committed with its event (`understand`).
-    3. Somebody is asked to judge the signal; whoever is not reached is replaced by the timetable.
-    """
-    raw_id = keep(source, delivery, now=now)
-    outcome = understand(source.organization_id, raw_id, now=now)
-    if outcome.state is RawState.READ:
-        wake()
-    return outcome
-
-
+# --- receive ----------------------------------------------------------------------------------------------------------
 def receive(source: Source, delivery: Delivery, *, now: datetime, nonce: str = "") -> Outcome | Refusal:
-    """Accept a message from outside if its source may send one more now and its nonce is new; else keep nothing of it.
+    """Accept a message if its source is on, may send one more now and its nonce is new; else keep nothing of it.
 
-    Once its bytes are committed it is accepted, whatever happens then: what cannot be read now is read by the sweep.
+    Every door leads through here. Once its bytes are committed it is accepted, whatever happens then: what cannot be
+    read now is read by the sweep.
     """
+    if not source.is_enabled:
+        return refusal(Code.SOURCE_OFF)
     raw = _raw(source, delivery, now)
     nonce_until = now + timedelta(seconds=NONCE_KEEP_S)
     with ledger_of(source.organization_id):
-        problem = admit(raw, per_minute=source.per_minute, nonce=nonce, nonce_until=nonce_until, at=now)
-    if problem is Code.TOO_MANY:
-        return refusal(problem, per_minute=source.per_minute, retry_after_s=60 - int(now.timestamp()) % 60)
+        problem = admit(
+            raw, per_minute=source.per_minute, of_all=OF_ALL_SOURCES, nonce=nonce, nonce_until=nonce_until, at=now
+        )
     if problem is not None:
-        return refusal(problem)
+        return problem
     try:
         outcome = read_kept(raw, now=now, source=source)
     except NOT_ITS_FAULT:
@@ -100,14 +88,6 @@ def receive(source: Source, delivery: Delivery, *, now: datetime, nonce: str = "
     if outcome.state in (RawState.READ, RawState.RECEIVED):
         wake()
     return outcome
-
-
-def keep(source: Source, delivery: Delivery, *, now: datetime) -> UUID:
-    """Commit the bytes before anybody looks at what they say."""
-    raw = _raw(source, delivery, now)
-    with ledger_of(source.organization_id):
-        write_down(raw, at=now)
-    return raw.pk
 
 
 def _raw(source: Source, delivery: Delivery, now: datetime) -> RawSignal:
@@ -152,8 +132,7 @@ def read_kept(raw: RawSignal, *, now: datetime, source: Source | None = None) ->
     except NOT_ITS_FAULT:
         raise
     except Exception as error:
-        log.exception("a message could not be read and is in quarantine", extra={"raw": str(raw.pk)})
-        return quarantine_raw(raw.organization_id, raw.pk, type(error).__name__, now)
+        return quarantine_raw(raw.organization_id, raw.pk, error, now)
     return _outcome(raw)
 
 
@@ -164,12 +143,15 @@ def _outcome(raw: RawSignal) -> Outcome:
 
 
 # --- validate ---------------------------------------------------------------------------------------------------------
-def validate(organization_id: UUID, signals: Collection[UUID], *, now: datetime, waits: bool = True) -> None:
+def validate(organization_id: UUID, signals: Collection[UUID], *, now: datetime, waits: bool = False) -> None:
     """Judge signals of one owner for everybody who listens to them (`judging`); what is judged already stays as it is.
 
-    Whoever finds somebody else at a signal waits, or with `waits` False leaves it to them. Signals that cannot be
-    judged together are judged one by one, and one that cannot be judged alone is put into quarantine.
+    A signal that somebody else is at is left to them. Whoever has taken signals up `waits` instead: others only look
+    at those for a moment. Signals that cannot be judged together are judged one by one, and one that cannot be judged
+    alone is put into quarantine.
     """
+    if not signals:
+        return
     try:
         with ledger_of(organization_id):
             held = Signal.objects.select_for_update(skip_locked=not waits)
@@ -185,32 +167,47 @@ def validate(organization_id: UUID, signals: Collection[UUID], *, now: datetime,
                 validate(organization_id, [signal_id], now=now, waits=waits)
             return
         [signal_id] = signals
-        log.exception("a signal could not be judged and is in quarantine", extra={"signal": str(signal_id)})
-        quarantine_signal(organization_id, signal_id, type(error).__name__, now)
+        quarantine_signal(organization_id, signal_id, error, now)
 
 
 # --- what failed ------------------------------------------------------------------------------------------------------
-def quarantine_raw(organization_id: UUID, raw_id: UUID, problem: str, now: datetime) -> Outcome:
-    """Put a message aside for a person. Its bytes are still there."""
+def quarantine_raw(organization_id: UUID, raw_id: UUID, problem: Exception | str, now: datetime) -> Outcome:
+    """Put a message aside for a person, with an alarm. Its bytes are still there."""
     with ledger_of(organization_id):
         raw = RawSignal.locked(raw_id)
         if raw.state == RawState.RECEIVED:
-            reason = Reason(code=Code.QUARANTINED, evidence=evidence(problem=problem))
+            reason = _fault(problem)
             move_on(raw, RawState.QUARANTINED, EventKind.QUARANTINED, at=now, reason=reason)
+            _alarm("a message could not be read and is in quarantine", problem, raw=raw_id, source=raw.source_id)
         return _outcome(raw)
 
 
-def quarantine_signal(organization_id: UUID, signal_id: UUID, problem: str, now: datetime) -> SignalState:
-    """Put a signal aside for a person: it is not traded."""
+def quarantine_signal(organization_id: UUID, signal_id: UUID, problem: Exception | str, now: datetime) -> SignalState:
+    """Put a signal aside for a person, with an alarm: it is not traded."""
     with ledger_of(organization_id):
         signal = Signal.locked(signal_id)
         if signal.state == SignalState.WAITING:
-            reason = Reason(code=Code.QUARANTINED, evidence=evidence(problem=problem))
+            reason = _fault(problem)
             signal.state, signal.code, signal.sentence = SignalState.QUARANTINED, reason.code, reason.sentence
             signal.save(update_fields=["state", "code", "sentence"])
             raw: RawSignal = RawSignal.objects.get(pk=signal.raw_id)
             note(raw, EventKind.QUARANTINED, at=now, signal_id=signal.pk, reason=reason)
+            _alarm("a signal could not be judged and is in quarantine", problem, signal=signal_id, raw=signal.raw_id)
         return SignalState(signal.state)
+
+
+def _fault(problem: Exception | str) -> Refusal:
+    """Name a fault of ours; what an exception says may quote a stranger or a secret, and is for the log alone."""
+    name = problem if isinstance(problem, str) else type(problem).__name__
+    return refusal(Code.QUARANTINED, problem=name)
+
+
+def _alarm(sentence: str, problem: Exception | str, **ids: UUID) -> None:
+    said = {name: str(value) for name, value in ids.items()}
+    if isinstance(problem, Exception):
+        log.error(sentence, exc_info=problem, extra=said)
+    else:
+        log.error("%s: %s", sentence, problem, extra=said)
 
 
 # --- somebody is asked to go on ---------------------------------------------------------------------------------------

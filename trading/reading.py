@@ -12,15 +12,15 @@ from typing import cast
 
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.kernel import registry
-from mikrobot_platform.kernel.decisions import Code, Refusal, evidence
+from mikrobot_platform.kernel.decisions import Code, Refusal, evidence, refusal
 from mikrobot_platform.kernel.signals import SCALES, ClockStamp, LevelUnit, SignalDraft, clock_stamp
 from trading import facts
 from trading.engine import stored
 from trading.engine.broker_clock import ClockReading
-from trading.ledger import Reason, move_on, note, twin
+from trading.engine.replay import Order, judge_sequence
+from trading.ledger import move_on, note, twin
 from trading.models import ClockArrival, EventKind, RawSignal, RawState, Signal, Source, SourceStream
 from trading.sources import Dialect, SourceContext, dedupe_key, plain
-from trading.sources.ea_push import Order, judge_sequence
 
 
 def read(source: Source, raw: RawSignal, *, now: datetime) -> None:
@@ -37,7 +37,7 @@ def read(source: Source, raw: RawSignal, *, now: datetime) -> None:
     refuse(raw, passed or found, now=now)
 
 
-def refuse(raw: RawSignal, reason: Reason | Refusal, *, now: datetime, signal: Signal | None = None) -> None:
+def refuse(raw: RawSignal, reason: Refusal, *, now: datetime, signal: Signal | None = None) -> None:
     move_on(raw, RawState.REFUSED, EventKind.REFUSED, at=now, reason=reason, signal=signal)
 
 
@@ -64,12 +64,13 @@ def _accept(source: Source, raw: RawSignal, draft: SignalDraft, context: SourceC
     passed = _passed(source, raw, dict(draft.extras).get("stream"), draft.sequence, now)
     key = dedupe_key(draft, context=context)
     window = None if key.window_s is None else timedelta(seconds=key.window_s)
-    before = twin(source, key.text, raw.received_at, window)  # deliveries of one signal go one by one from here
+    # Deliveries of one signal, or under one Idempotency-Key, go one by one from here.
+    before = twin(source, key.text, raw.received_at, window, request=context.idempotency_key)
     if before is not None:
         if window is None and not _says(before, draft):
-            refuse(raw, Reason(code=Code.ID_REUSED), now=now, signal=before)
+            refuse(raw, refusal(Code.ID_REUSED), now=now, signal=before)
         else:
-            reason = Reason(code=Code.DUPLICATE)
+            reason = refusal(Code.DUPLICATE)
             move_on(raw, RawState.DUPLICATE, EventKind.DUPLICATE, at=now, reason=reason, signal=before)
         return
     if passed is not None:
@@ -127,14 +128,14 @@ def _signal(raw: RawSignal, draft: SignalDraft) -> Signal:
     )
 
 
-def _passed(source: Source, raw: RawSignal, stream: object, sequence: object, now: datetime) -> Reason | None:
+def _passed(source: Source, raw: RawSignal, stream: object, sequence: object, now: datetime) -> Refusal | None:
     """Hold a message to the order of its stream: say so when its number has been passed, count what is missing."""
     if not isinstance(stream, str) or not isinstance(sequence, int):
         return None
     last = SourceStream.last_of(source, stream)
     found = judge_sequence(last, sequence)
     if last is not None and found.order is Order.REPEATED:
-        return Reason(code=Code.SEQUENCE_PASSED, evidence=evidence(sequence=sequence, last=last))
+        return refusal(Code.SEQUENCE_PASSED, sequence=sequence, last=last)
     SourceStream.advance(source, stream, sequence, missing=found.missing, at=raw.received_at)
     if found.missing:
         note(raw, EventKind.GAP, at=now, evidence=evidence(stream=stream, sequence=sequence, missing=found.missing))

@@ -1,30 +1,35 @@
 """What stands still moves on: messages that were kept and not read, signals that were read and not judged.
 
-1. What stands still is found across tenants; each moves in its owner's own ledger, by the stage it was waiting for.
+1. What stands still is found across tenants, one of each owner in turn, so that nobody waits behind another's flood;
+   each moves in its owner's own ledger, by the stage it was waiting for.
 2. A message is given a moment first, because whoever received it is probably reading it; a signal is not.
-3. Each try is counted and committed before it is made: what kills its process every time is put into quarantine.
-   Signals that have just come are tried once without, those of an owner together: if that kills, the next ones count.
+3. Each try of what stood still longer is counted and committed before it is made: what kills its process every time is
+   put into quarantine. Sweeps that meet are one try: what one of them took up, the others leave alone for as long as
+   GRACE.
+4. Signals of an owner are judged together. Those that have just come are tried once without a count; those that were
+   in two tries together and still stand are tried alone, so that none of them is given up for another's fault.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import redis
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 
 from accounts.models.base import TenantRow
 from accounts.tenancy import system_scope
 from mikrobot_platform.stores import redis_client
 from trading import pipeline
-from trading.ledger import ledger_of, note
-from trading.models import EventKind, RawSignal, RawState, Signal, SignalState, SourceMinute, SourceNonce
+from trading.ledger import ledger_of, take_up
+from trading.models import RawSignal, RawState, Signal, SignalState, SourceMinute, SourceNonce
 from trading.models.sources import minute_of
 
 log = logging.getLogger(__name__)
@@ -34,39 +39,37 @@ GRACE = timedelta(seconds=5)
 BATCH = 500
 AT_ONCE = 50
 MAX_ATTEMPTS = 5
+TOGETHER = 2  # of them, with the others of the same owner
 MINUTES_KEPT = timedelta(days=1)
 
 
 def sweep(*, now: datetime, grace: timedelta = GRACE, batch: int = BATCH, among: Collection[UUID] | None = None) -> int:
-    """Move on what stands still, oldest first; return how much there was. `among` restricts it to some owners."""
+    """Move on what stands still; return how much there was. `among` restricts it to some owners."""
     _take_mark_away()
     with system_scope(SCOPE):
-        messages = list(_waiting(RawSignal, RawState.RECEIVED, among, before=now - grace)[:batch])
-    for organization_id, raw_id in messages:
-        _read_again(organization_id, raw_id, now)
+        found = _waiting(RawSignal, among, now - grace).filter(received_at__lte=now - grace)
+        messages = [Waiting(*values) for values in found[:batch]]
+    for message in messages:
+        _read_again(message, now, grace)
     return len(messages) + _judge_waiting(now, grace, batch, among)
 
 
 def _judge_waiting(now: datetime, grace: timedelta, batch: int, among: Collection[UUID] | None) -> int:
     """Judge what waits, a few at a time: another sweep is at it as well, and what it has done needs no second look."""
-    tried: set[UUID] = set()
-    while len(tried) < batch:
+    seen: set[UUID] = set()
+    while len(seen) < batch:
         with system_scope(SCOPE):
-            waiting = _waiting(Signal, SignalState.WAITING, among, before=None).exclude(pk__in=tried)
-            signals = list(waiting.values_list("organization_id", "pk", "received_at")[:AT_ONCE])
-        just_come: dict[UUID, list[UUID]] = defaultdict(list)
-        for organization_id, signal_id, received_at in signals:
-            tried.add(signal_id)
-            if received_at > now - grace:
-                just_come[organization_id].append(signal_id)
-            else:
-                _judge_again(organization_id, signal_id, now)
-        for organization_id, together in just_come.items():
-            with _or_next_time("a signal"):
-                pipeline.validate(organization_id, together, now=now, waits=False)
+            found = _waiting(Signal, among, now - grace).exclude(pk__in=seen)
+            signals = [Waiting(*values) for values in found[: min(AT_ONCE, batch - len(seen))]]
+        by_owner: dict[UUID, list[Waiting]] = defaultdict(list)
+        for signal in signals:
+            by_owner[signal.organization_id].append(signal)
+        for organization_id, own in by_owner.items():
+            _judge_of(organization_id, own, now, grace)
+        seen |= {signal.pk for signal in signals}
         if len(signals) < AT_ONCE:
             break
-    return len(tried)
+    return len(seen)
 
 
 def forget(*, now: datetime, among: Collection[UUID] | None = None) -> None:
@@ -81,13 +84,27 @@ def _of(model: type[TenantRow], among: Collection[UUID] | None) -> QuerySet[Any]
     return rows if among is None else rows.filter(organization_id__in=among)
 
 
+class Waiting(NamedTuple):
+    """A message or a signal that stands still."""
+
+    organization_id: UUID
+    pk: UUID
+    received_at: datetime
+    attempts: int
+
+
+_WAITS: dict[type[RawSignal | Signal], str] = {RawSignal: RawState.RECEIVED, Signal: SignalState.WAITING}
+
+
 def _waiting(
-    model: type[RawSignal | Signal], state: str, among: Collection[UUID] | None, *, before: datetime | None
-) -> QuerySet[Any, tuple[UUID, UUID]]:
-    rows = _of(model, among).filter(state=state)
-    if before is not None:
-        rows = rows.filter(received_at__lte=before)
-    return rows.order_by("received_at").values_list("organization_id", "pk")
+    model: type[RawSignal | Signal], among: Collection[UUID] | None, again_since: datetime
+) -> QuerySet[Any, tuple[UUID, UUID, datetime, int]]:
+    """List what waits and was not taken up just now: the oldest of each owner, then the second of each, and so on."""
+    is_free = Q(tried_at=None) | Q(tried_at__lte=again_since)
+    turn = Window(RowNumber(), partition_by="organization_id", order_by=["received_at", "pk"])
+    rows = _of(model, among).filter(is_free, state=_WAITS[model])
+    in_turn: QuerySet[Any] = rows.annotate(turn=turn).order_by("turn", "received_at", "pk")
+    return in_turn.values_list("organization_id", "pk", "received_at", "attempts")
 
 
 @contextmanager
@@ -99,35 +116,48 @@ def _or_next_time(what: str) -> Iterator[None]:
         log.warning("%s stayed where it was, for the next sweep", what, exc_info=True)
 
 
-def _read_again(organization_id: UUID, raw_id: UUID, now: datetime) -> None:
+def _read_again(message: Waiting, now: datetime, grace: timedelta) -> None:
     with _or_next_time("a message"):
-        with ledger_of(organization_id):
-            raw = RawSignal.locked(raw_id)
-            if raw.state != RawState.RECEIVED:
-                return
-            raw.attempts += 1
-            raw.save(update_fields=["attempts"])
-            note(raw, EventKind.MOVED_ON, at=now, evidence={"attempt": raw.attempts})
-        if raw.attempts > MAX_ATTEMPTS:
-            pipeline.quarantine_raw(organization_id, raw_id, "it stood still too often", now)
-        else:
-            pipeline.understand(organization_id, raw_id, now=now)
+        tries = _taken_up(RawSignal, [message], now, grace).get(message.pk, 0)
+        if tries > MAX_ATTEMPTS:
+            pipeline.quarantine_raw(message.organization_id, message.pk, "it stood still too often", now)
+        elif tries:
+            pipeline.understand(message.organization_id, message.pk, now=now)
 
 
-def _judge_again(organization_id: UUID, signal_id: UUID, now: datetime) -> None:
+def _judge_of(organization_id: UUID, signals: Sequence[Waiting], now: datetime, grace: timedelta) -> None:
+    """Judge signals of one owner: what stood still together, then each that did so again and again, then the new."""
+    still = [signal for signal in signals if signal.received_at <= now - grace]
+    together = [signal for signal in still if signal.attempts < TOGETHER]
+    with _or_next_time("signals"):
+        tried = _taken_up(Signal, together, now, grace)
+        pipeline.validate(organization_id, tried, now=now, waits=True)
+    for signal in still:
+        if signal.attempts >= TOGETHER:
+            _judge_alone(signal, now, grace)
+    with _or_next_time("signals"):
+        new = [signal.pk for signal in signals if signal.received_at > now - grace]
+        pipeline.validate(organization_id, new, now=now)
+
+
+def _judge_alone(signal: Waiting, now: datetime, grace: timedelta) -> None:
     with _or_next_time("a signal"):
-        if _tried(organization_id, signal_id) > MAX_ATTEMPTS:
-            pipeline.quarantine_signal(organization_id, signal_id, "it stood still too often", now)
-        else:
-            pipeline.validate(organization_id, [signal_id], now=now, waits=False)
+        tries = _taken_up(Signal, [signal], now, grace).get(signal.pk, 0)
+        if tries > MAX_ATTEMPTS:
+            pipeline.quarantine_signal(signal.organization_id, signal.pk, "it stood still too often", now)
+        elif tries:
+            pipeline.validate(signal.organization_id, [signal.pk], now=now, waits=True)
 
 
-def _tried(organization_id: UUID, signal_id: UUID) -> int:
-    with ledger_of(organization_id):
-        signal = Signal.locked(signal_id)
-        signal.attempts += signal.state == SignalState.WAITING
-        signal.save(update_fields=["attempts"])
-    return int(signal.attempts)
+def _taken_up(
+    model: type[RawSignal | Signal], rows: Sequence[Waiting], now: datetime, grace: timedelta
+) -> dict[UUID, int]:
+    """Count one more try of rows of one owner and commit it; what is missing in the answer is somebody else's."""
+    if not rows:
+        return {}
+    with ledger_of(rows[0].organization_id):
+        ids = [row.pk for row in rows]
+        return take_up(model, rows[0].organization_id, ids, at=now, again_since=now - grace)
 
 
 def _take_mark_away() -> None:

@@ -10,10 +10,27 @@ from accounts.jobs import HouseTask
 
 @shared_task(name="trading.sweep_signals", base=HouseTask)
 def sweep_signals() -> int:
-    """Read the messages that stand still, judge the signals that wait."""
-    from trading import sweep
+    """Read the messages that stand still, judge the signals that wait, and carry on with those that were taken."""
+    from trading import carrying, sweep
 
-    return sweep.sweep(now=timezone.now())
+    found = sweep.sweep(now=timezone.now())
+    return found + carrying.carry_signals(now=timezone.now())
+
+
+@shared_task(name="trading.carry_on", base=HouseTask)
+def carry_on() -> int:
+    """Find shards and orders that stand still, and move them on."""
+    from trading import carrying
+
+    return carrying.carry_on(now=timezone.now())
+
+
+@shared_task(name="trading.plan_shards", base=HouseTask)
+def plan_shards() -> int:
+    """Decide for the accounts of shards that wait, and send their orders."""
+    from trading import carrying
+
+    return carrying.plan_shards(now=timezone.now())
 
 
 @shared_task(name="trading.poll_files", base=HouseTask)

@@ -17,6 +17,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
@@ -32,6 +33,7 @@ from accounts.access import Refused
 from accounts.models import Organization, User
 from accounts.models.audit import PLATFORM_ID
 from accounts.services.staff import record_about
+from accounts.staff import ReasonField
 from accounts.tenancy import tenant_scope
 
 if TYPE_CHECKING:
@@ -149,19 +151,10 @@ class BoundedPaginator(BasePaginator):
 class ReasonForm(forms.Form):
     """Asks why it is done."""
 
-    reason = forms.CharField(
+    reason = ReasonField(
         label=gettext_lazy("Reason"),
-        min_length=10,
-        max_length=300,
-        widget=forms.Textarea(attrs={"rows": 3}),
         help_text=gettext_lazy("10 to 300 characters. It is kept in the audit trail, where the customer can read it."),
     )
-
-    def clean_reason(self) -> str:
-        reason = " ".join(str(self.cleaned_data["reason"]).split())
-        if len(reason) < 10:
-            raise forms.ValidationError(_("Say it in at least 10 characters."))
-        return reason
 
 
 class SecondAskForm(ReasonForm):
@@ -238,6 +231,8 @@ class RecordAdmin(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show the list; one that belongs to an organization is written into that organization's trail."""
+        if any("\x00" in value for _name, values in request.GET.lists() for value in values):
+            raise BadRequest("No text that PostgreSQL keeps has a NUL in it.")
         context = {"title": self.list_title, **(extra_context or {})}
         if not self.is_of_organization:
             return super().changelist_view(request, context)

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -168,6 +169,8 @@ class OrganizationAdmin(RecordAdmin):
             (_("Suspended since"), moment(row.suspended_at)),
             (_("Reason"), row.suspended_reason or "—"),
             (_("Erased on"), moment(row.closing_at)),
+            (_("Days turn by"), row.zone_at(timezone.now())),
+            (_("Another zone"), f"{row.next_zone}, {moment(row.next_zone_from)}" if row.next_zone else "—"),
             (_("Demo"), yes(row.is_demo)),
             (_("Founded"), moment(row.created_at)),
             (_("Id"), str(row.pk)),

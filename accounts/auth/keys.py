@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import logging
 import secrets
 import string
@@ -77,7 +76,7 @@ def find(shown: Presented, came_from: str | None) -> ApiKey | None:
     expected = bytes(key.digest) if key else b"\0" * 32
     if not hmac.compare_digest(expected, shown.digest) or key is None:
         return None
-    if not key.is_usable or key.organization.is_suspended or not _comes_from(key.networks, came_from):
+    if not key.is_usable or key.organization.is_suspended or not _may_come_from(key.networks, came_from):
         return None
     now = timezone.now()
     if key.last_used_at is None or now - key.last_used_at > _NOTE_USE_EVERY or key.last_used_address != came_from:
@@ -85,12 +84,8 @@ def find(shown: Presented, came_from: str | None) -> ApiKey | None:
     return key
 
 
-def _comes_from(networks: list[str], came_from: str | None) -> bool:
-    if not networks:
-        return True
-    if came_from is None:
-        return False
-    return any(ipaddress.ip_address(came_from) in ipaddress.ip_network(network, strict=False) for network in networks)
+def _may_come_from(networks: list[str], came_from: str | None) -> bool:
+    return not networks or address.is_within(came_from, networks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -46,6 +47,10 @@ class Organization(models.Model):
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_reason = models.CharField(max_length=300, blank=True)
     closing_at = models.DateTimeField(null=True, blank=True)  # when it will be erased; None: not asked for
+    # By whose midnight days turn, for limits and quota: not the reader's zone, which anybody may change at any time.
+    trading_zone = models.CharField(max_length=64, default="UTC", db_default="UTC")
+    next_zone = models.CharField(max_length=64, blank=True, default="", db_default="")
+    next_zone_from = models.DateTimeField(null=True, blank=True)
     # Row-level security lets an index serve only comparisons that cannot leak: a range over this, never LIKE.
     search_name = models.GeneratedField(
         expression=Lower("name"),
@@ -76,10 +81,19 @@ class Organization(models.Model):
                 condition=~models.Q(id="00000000-0000-0000-0000-000000000000"),
                 name="accounts_organization_not_platform",
             ),
+            models.CheckConstraint(
+                condition=models.Q(next_zone="", next_zone_from__isnull=True)
+                | (~models.Q(next_zone="") & models.Q(next_zone_from__isnull=False)),
+                name="accounts_organization_next_zone",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def zone_at(self, at: datetime) -> str:
+        """Return the zone by whose midnight the organization's days turn at a moment."""
+        return self.next_zone if self.next_zone_from is not None and at >= self.next_zone_from else self.trading_zone
 
     @property
     def is_closing(self) -> bool:

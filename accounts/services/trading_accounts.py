@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import cast
 from uuid import UUID
 
 from django.utils import timezone
@@ -15,10 +16,10 @@ from accounts import audit, vault
 from accounts.access import Caller, Permission, Refused
 from accounts.models import AccountStatus, Acknowledgement, TradingAccount
 from accounts.models.trading_accounts import Phase
-from accounts.services.organizations import clean_name
+from accounts.services.organizations import clean_name, is_plain
 from accounts.services.people import has_acknowledged
-from mikrobot_platform.kernel.registry import venues
-from mikrobot_platform.kernel.venues import AccountKind, VenueInfo
+from mikrobot_platform.kernel.registry import ACCOUNT_GUARDS, resolve, venues
+from mikrobot_platform.kernel.venues import AccountDeed, AccountKind, VenueInfo
 
 MAX_CREDENTIAL_LENGTH = 2000
 
@@ -45,6 +46,7 @@ def open_account(caller: Caller, draft: AccountDraft) -> TradingAccount:
     if venue is None:
         raise Refused("venue_unknown", _("There is no venue “%(venue)s”.") % {"venue": draft.venue})
     _check_shape(draft, venue)
+    _ask_guards(AccountDeed.OPEN, caller.organization_id, venue.code, None)
     _require_acknowledgements(caller, draft.kind)
     name = _free_name(draft.name)
     is_prop = draft.kind == AccountKind.PROP
@@ -63,6 +65,12 @@ def open_account(caller: Caller, draft: AccountDraft) -> TradingAccount:
     account.save(force_insert=True)
     audit.record("trading_account.opened", account, venue=venue.code, kind=draft.kind, currency=draft.currency)
     return account
+
+
+def _ask_guards(deed: AccountDeed, organization_id: UUID, venue: str, account_id: UUID | None) -> None:
+    for name in ACCOUNT_GUARDS:
+        guard = cast(Callable[..., None], resolve(name))
+        guard(deed, organization_id, venue, account_id, now=timezone.now())
 
 
 def _check_shape(draft: AccountDraft, venue: VenueInfo) -> None:
@@ -133,6 +141,7 @@ def replace_credentials(caller: Caller, account_id: UUID, credentials: Mapping[s
     account = _own(caller, account_id)
     if not any(credentials.values()):
         raise Refused("credential_missing", _("Nothing was typed; the stored credentials stay."))
+    _ask_guards(AccountDeed.CREDENTIALS, account.organization_id, account.venue, account.pk)
     _seal(account, venues()[account.venue], credentials)
     account.save(update_fields=["credentials", "credentials_at"])
     audit.record("trading_account.credentials_replaced", account, fields=sorted(credentials))
@@ -157,9 +166,11 @@ def set_auto_trading(caller: Caller, account_id: UUID, is_on: bool) -> TradingAc
 
 def pause(caller: Caller, account_id: UUID, reason: str) -> TradingAccount:
     """Take the account out of trading; auto-trading goes off with it."""
-    account = _own(caller, account_id)
+    account, words = _own(caller, account_id), " ".join(reason.split())[:300]
+    if words and not is_plain(words):
+        raise Refused("reason_invalid", _("A reason has no invisible characters and no web address in it."))
     if account.status == AccountStatus.READY:
-        _set_status(account, AccountStatus.PAUSED, " ".join(reason.split())[:300])
+        _set_status(account, AccountStatus.PAUSED, words)
     return account
 
 
@@ -173,6 +184,7 @@ def resume(caller: Caller, account_id: UUID) -> TradingAccount:
 def close(caller: Caller, account_id: UUID) -> TradingAccount:
     """End the account here: its credentials are destroyed, its history stays."""
     account = _own(caller, account_id)
+    _ask_guards(AccountDeed.CLOSE, account.organization_id, account.venue, account.pk)
     account.credentials = account.credentials_at = None
     _set_status(account, AccountStatus.CLOSED, "")
     return account

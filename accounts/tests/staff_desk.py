@@ -41,8 +41,7 @@ from mikrobot_platform.kernel.events import EventName
 from risk_management.models import Receipt, Switch
 from risk_management.tests.rows import decide, facts_of, told_program
 from trading.models import RawSignal
-from trading.pipeline import ingest
-from trading.tests.sources import make_source, rest
+from trading.tests.sources import make_source, rest, sent
 
 REASON = "Alice asked why her account stands still"
 
@@ -127,7 +126,7 @@ def full() -> Full:
         OutboxEvent.objects.filter(pk=parked.pk).update(parked_at=timezone.now(), attempts=9, error="gave up")
         data_key, agreed = DataKey.objects.get(), Acknowledgement.objects.first()
         entry = AuditEntry.objects.order_by("-sequence").first()
-    delivered = ingest(make_source(cast.house.pk), rest(), now=timezone.now())
+    delivered = sent(make_source(cast.house.pk), rest(), now=timezone.now())
     with tenant_scope(cast.house.pk), atomic():
         message = RawSignal.objects.get(pk=delivered.raw_id)
         switch = Switch.objects.create(

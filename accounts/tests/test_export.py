@@ -33,8 +33,7 @@ from accounts.tests.people import Team, accept_documents, make_account, team
 from accounts.tests.test_vault import store, trail
 from mikrobot_platform.kernel.events import Event, EventName
 from trading.models import Follow, Strategy
-from trading.pipeline import ingest
-from trading.tests.sources import make_source, push
+from trading.tests.sources import make_source, push, sent
 
 State = DataExport.State
 FORMULA = "=HYPERLINK(1)"
@@ -87,7 +86,7 @@ def fill(cast: Team) -> dict[str, str]:
         Follow.objects.create(account=account, strategy=Strategy.objects.filter(organization_id=PLATFORM_ID).first())
     source = make_source(cast.house.pk, "ea_push")
     for sequence in (1, 3, 3):
-        ingest(source, push(source, sequence), now=timezone.now())
+        sent(source, push(source, sequence), now=timezone.now())
     return {
         "plaintext": "sesame-export", "sealed": str(account.credentials), "key": text,
         "digest": bytes(key.digest).hex(), "wrapped": wrapped, "password": cast.alice.password,

@@ -168,7 +168,7 @@ def test_nothing_shows_before_a_reason_is_stated() -> None:
     assert urlsplit(answer.headers["Location"]).path == reverse("admin:scope")
     assert do(client, cast.house, "suspend").status_code == 302
     assert not again(cast.house).is_suspended
-    for reason in ("", "short", " " * 20, "x" * 301):
+    for reason in ("", "short", " " * 20, "x" * 301, "\u200b" * 10, "\u3164" * 10, "." * 12, "as \u202easked for"):
         assert client.post(reverse("admin:scope"), {"reason": reason}).status_code == 200
         assert client.get(reverse("admin:index")).status_code == 302
     assert entries(cast.house, "staff.looked") == []

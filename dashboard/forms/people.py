@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.people import Currency, Experience
+from dashboard.forms.versions import VersionedForm
 
 _REGIONS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 
@@ -34,7 +35,7 @@ def zone_choices(current: str) -> list[Any]:
     return choices if current in known else [(current, current), *choices]
 
 
-class ProfileForm(forms.Form):
+class ProfileForm(VersionedForm):
     """What a person says of themselves."""
 
     name = forms.CharField(

@@ -14,10 +14,12 @@ from django.utils.translation import gettext_lazy as _
 
 from dashboard import words
 from dashboard.forms.people import zone_choices
+from dashboard.forms.versions import VersionedForm
 from trading.models import Source
-from trading.services.sources import ADDRESSED, KINDS, OVERLAP, PER_MINUTE, SIGNED, Setup
+from trading.services.sources import ADDRESSED, KINDS, MAX_SHIFT_S, OVERLAP, PER_MINUTE, SIGNED, Setup
 
 SCALE_FIELDS = ("power_scale", "confluence_scale", "confidence_scale")
+MAX_SHIFT_H = MAX_SHIFT_S // 3600
 _CLOCK = ("clock_zone", "clock_shift")
 # Which settings change anything for a kind. The others keep what they were.
 MATTERS: Mapping[str, tuple[str, ...]] = {
@@ -33,7 +35,7 @@ def _scale(label: Any) -> forms.ChoiceField:
     return forms.ChoiceField(label=label, choices=list(words.SCALES.items()))
 
 
-class SetupForm(forms.Form):
+class SetupForm(VersionedForm):
     """How a source is read, from where and how often it may send."""
 
     name = forms.CharField(
@@ -51,6 +53,13 @@ class SetupForm(forms.Form):
     )
     per_minute = forms.IntegerField(
         label=_("Messages a minute"),
+        min_value=PER_MINUTE.start,
+        max_value=PER_MINUTE.stop - 1,
+        error_messages=dict.fromkeys(
+            ("min_value", "max_value"),
+            _("Between %(low)s and %(high)s messages a minute.")
+            % {"low": PER_MINUTE.start, "high": PER_MINUTE.stop - 1},
+        ),
         widget=forms.NumberInput({"inputmode": "numeric", "min": PER_MINUTE.start, "max": PER_MINUTE.stop - 1}),
         help_text=_("What comes beyond that is told to wait; nothing that was accepted is lost."),
     )
@@ -71,6 +80,10 @@ class SetupForm(forms.Form):
     clock_shift = forms.DecimalField(
         label=_("Hours ahead of that zone"),
         required=False,
+        min_value=-MAX_SHIFT_H,
+        max_value=MAX_SHIFT_H,
+        max_digits=6,  # an exponent would be a number, too: 1e999999 has no hours
+        decimal_places=4,
         widget=forms.NumberInput({"inputmode": "decimal", "step": "0.25"}),
         help_text=_("Many brokers keep 7 hours ahead of New York, so that their day ends with its."),
     )
@@ -89,7 +102,7 @@ class SetupForm(forms.Form):
         zones = [("", _("Learn it from what arrives")), *zone_choices(base.clock_zone or "UTC")]
         self.fields["clock_zone"].choices = zones  # type: ignore[attr-defined]
         if kind:
-            for name in set(SetupForm.base_fields) - {"name", *MATTERS.get(kind, ())}:
+            for name in set(SetupForm.base_fields) - {"name", "version", *MATTERS.get(kind, ())}:
                 del self.fields[name]
 
     def setup(self, kind: str) -> Setup:
@@ -104,7 +117,7 @@ class SetupForm(forms.Form):
 
     def fine(self) -> list[forms.BoundField]:
         """List the fields that most people leave alone."""
-        return [self[name] for name in self.fields if name not in {"once", "kind", "name", "levels"}]
+        return [self[name] for name in self.fields if name not in {"once", "version", "kind", "name", "levels"}]
 
     def needs_a_look(self) -> bool:
         """Tell whether one of those was refused, so that it must not stay folded away."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +16,7 @@ from django.utils.translation import ngettext
 
 from dashboard import words
 from mikrobot_platform.kernel.decisions import NOTICES, Code
+from mikrobot_platform.kernel.masking import masked
 from trading.models import EventKind, RawSignal, RawState, Signal, SignalEvent, SignalState, Source, Strategy
 from trading.services.ledger import text_of
 
@@ -116,18 +116,10 @@ def story(source: Source, raw_id: UUID) -> Story | None:
     return Story(
         message=told(raw, signal),
         size=raw.size if raw else None,
-        text=_shown(bytes(raw.body)) if raw else None,
+        text=masked(text_of(bytes(raw.body))) if raw else None,  # who may look need not be able to send
         said=list(_said(signal)) if signal else [],
         events=_events(raw_id, signal),
     )
-
-
-_SECRET = re.compile(r'("secret"\s*:\s*")(?:[^"\\]|\\.)*')
-
-
-def _shown(body: bytes) -> str:
-    """Show the bytes as text, without the password that some alerts carry: who may look need not be able to send."""
-    return _SECRET.sub(r"\1…", text_of(body))
 
 
 def _events(raw_id: UUID, signal: Signal | None) -> list[Happening]:

@@ -68,8 +68,8 @@ class Knock:
 
 
 def lines(*, now: datetime) -> list[Line]:
-    """List the sources in sight, the organization's own first, with seven queries however many there are."""
-    rows: list[Source] = list(Source.objects.order_by("name"))
+    """List the sources that stand, the organization's own first, with seven queries however many there are."""
+    rows: list[Source] = list(Source.objects.filter(removed_at=None).order_by("name"))
     raws: dict[UUID, RawSignal] = _newest_of_each(_messages(now))
     signals: dict[UUID, Signal] = _newest_of_each(_platform_signals(now))
     became = _signals({raw.signal_id for raw in raws.values()})

@@ -35,9 +35,9 @@ from trading import pipeline
 from trading.api.answers import STATUS
 from trading.engine.broker_clock import ClockReading, DeclaredClock
 from trading.models import RawSignal, Source, SourceSecret
-from trading.pipeline import Delivery, ingest
+from trading.pipeline import Delivery
 from trading.services import sources
-from trading.tests.sources import make_source, push, rest, rows, swept, validate
+from trading.tests.sources import kept, make_source, push, rest, rows, sent, swept, validate
 from trading.tests.test_hooks import OWN, Sender, alert
 
 EA, TV = sources.SIGNED, sources.ADDRESSED
@@ -226,6 +226,30 @@ def test_a_secret_is_shown_once_and_nowhere_else(kind: str) -> None:
         assert fresh not in page
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "60123456789,buy,EURUSD,risk=1,secret=hunter2x7",
+        "hunter2x7,buy,EURUSD,risk=1",
+        "60123456789,buy,EURUSD,passphrase=hunter2x7",
+        json.dumps({**OWN, "Secret": "hunter2x7"}),
+        json.dumps({**OWN, "secret": 7777001}).replace("7777001", "hunter2x7"),
+        json.dumps({**OWN, "secret": "hunter2x7"}).replace("secret", "s\\u0065cret"),
+        json.dumps({**OWN, "passphrase": "hunter2x7"}),
+    ],
+)
+def test_who_looks_at_a_message_learns_no_password_of_another_product(body: str) -> None:
+    cast = team()
+    source, secret, _page = make(confirmed(cast.alice), TV)
+    alert(secret, body, "text/plain")
+    bob = client_for(cast.bob)
+    pages = [page_of(bob, "source_message", source.pk, raw.pk) for raw in rows(source)[0]]
+    pages += [page_of(bob, "source", source.pk, all="1"), page_of(bob, "sources"), page_of(bob, "audit_trail")]
+    assert "…" in pages[0]
+    for page in pages:
+        assert "hunter" not in page
+
+
 def test_making_and_exchanging_need_a_fresh_proof_of_who_asks() -> None:
     cast = team()
     alice = client_for(cast.alice)
@@ -330,6 +354,8 @@ def test_a_name_is_taken_once_and_every_setting_arrives() -> None:
     alice.post(reverse("source_change", args=[source.pk]), typed | {"name": "Ours", "clock_shift": "2.5"})
     changed = source_now(cast, source)
     assert (changed.name, changed.clock_shift_s, changed.per_minute) == ("Ours", 9000, 30)
+    form = alice.get(reverse("source", args=[source.pk])).context["form"]
+    typed |= {"version": form["version"].value()}
     alice.post(
         reverse("source_change", args=[source.pk]), typed | {"name": "Ours", "clock_zone": "", "clock_shift": ""}
     )
@@ -392,7 +418,7 @@ def test_a_source_of_the_platform_shows_its_signals_and_nothing_else() -> None:
     cast = team()
     alice = confirmed(cast.alice)
     source = make_source(PLATFORM_ID, EA)
-    ingest(source, push(source, 1), now=timezone.now())
+    sent(source, push(source, 1), now=timezone.now())
     validate(PLATFORM_ID, rows(source)[1][0].pk, now=timezone.now())
     [signal] = rows(source)[1]
     listed = text_of(page_of(alice, "sources"))
@@ -414,7 +440,7 @@ def test_a_built_in_source_has_a_setup_and_no_secret() -> None:
     alice = confirmed(cast.alice)
     with tenant_scope(cast.house.pk, user_id=cast.alice.pk):
         source = sources.built_in(cast.house.pk, "rest")
-    ingest(source, rest(symbol="GBPUSD", side="sell"), now=timezone.now())
+    sent(source, rest(symbol="GBPUSD", side="sell"), now=timezone.now())
     assert "GBPUSD" in page_of(alice, "sources")
     seen = text_of(page_of(alice, "source", source.pk))
     assert "GBPUSD Sell" in seen
@@ -471,7 +497,7 @@ def test_signs_of_life_do_not_bury_the_signals() -> None:
     now = timezone.now()
     ea.send(1)
     for number in range(LATEST + 5):
-        ingest(source, push(source, number + 2, "heartbeat"), now=now + timedelta(seconds=number))
+        sent(source, push(source, number + 2, "heartbeat"), now=now + timedelta(seconds=number))
     seen = page_of(alice, "source", source.pk)
     assert "EURJPY</strong>" in seen
     assert "Signs of life are left out." in seen
@@ -484,12 +510,25 @@ def test_what_is_older_than_a_month_is_not_looked_for() -> None:
     cast = team()
     alice = confirmed(cast.alice)
     source = make_source(cast.house.pk, "rest")
-    ingest(source, rest(symbol="AUDUSD"), now=timezone.now() - timedelta(days=31))
+    sent(source, rest(symbol="AUDUSD"), now=timezone.now() - timedelta(days=31))
     assert "AUDUSD" not in page_of(alice, "sources") + page_of(alice, "source", source.pk)
-    ingest(source, rest(symbol="NZDUSD"), now=timezone.now() - timedelta(days=29))
+    sent(source, rest(symbol="NZDUSD"), now=timezone.now() - timedelta(days=29))
     assert "NZDUSD" in page_of(alice, "sources")
     assert "NZDUSD" in page_of(alice, "source", source.pk)
     assert text_of(page_of(alice, "sources")).count("NZDUSD Being judged 0 0") == 1
+
+
+def test_a_removed_source_is_not_listed_and_what_it_sent_is_still_read() -> None:
+    cast = team()
+    alice = confirmed(cast.alice)
+    source, _secret, _page = make(alice, TV)
+    outcome = sent(source, Delivery(body=json.dumps(OWN).encode()), now=timezone.now())
+    with tenant_scope(cast.house.pk, user_id=cast.alice.pk), atomic():
+        sources.switch(cast.as_alice, source.pk, is_on=False)
+        sources.remove(cast.as_alice, source.pk)
+    assert source.name not in page_of(alice, "sources")
+    assert "MNQ1!" in page_of(alice, "source", source.pk)
+    assert "MNQ1!" in page_of(alice, "source_message", source.pk, outcome.raw_id)
 
 
 def test_times_are_in_the_readers_zone() -> None:
@@ -498,7 +537,7 @@ def test_times_are_in_the_readers_zone() -> None:
     cast.alice.save()
     source = make_source(cast.house.pk, "rest")
     at = timezone.now().replace(hour=10, minute=11, second=12, microsecond=0) - timedelta(days=1)
-    ingest(source, rest(), now=at)
+    sent(source, rest(), now=at)
     alice = confirmed(cast.alice)
     for page in (page_of(alice, "sources"), page_of(alice, "source", source.pk)):
         assert "19:11:12" in text_of(page)
@@ -509,7 +548,7 @@ def test_a_message_that_was_kept_and_not_read_is_told_as_it_is() -> None:
     cast = team()
     alice = confirmed(cast.alice)
     source = make_source(cast.house.pk, "rest")
-    raw_id = pipeline.keep(source, Delivery(body=b"{}"), now=timezone.now())
+    raw_id = kept(source, Delivery(body=b"{}"), now=timezone.now())
     assert "Being read" in page_of(alice, "source", source.pk)
     assert "It was kept and is about to be read." in page_of(alice, "source_message", source.pk, raw_id)
     pipeline.quarantine_raw(cast.house.pk, raw_id, "it stood still too often", timezone.now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
@@ -17,11 +18,13 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 
 from accounts.access import Caller, Permission, Refused
 from accounts.models import User
 from accounts.requests import HouseRequest
 from accounts.tenancy import atomic
+from mikrobot_platform.db import scope as scopes
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,7 +47,12 @@ def in_organization(view: Door[P]) -> Door[P]:
     def enter(request: HouseRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if request.caller is None:
             return redirect("home")
-        return view(request, *args, **kwargs)
+        try:
+            return view(request, *args, **kwargs)
+        except (Http404, PermissionDenied):
+            if request.method == "POST" and is_for_another(request.POST):
+                raise PermissionDenied(_elsewhere()) from None  # the reason why it is not here
+            raise
 
     return signed_in(enter)
 
@@ -97,8 +105,30 @@ def person(request: HttpRequest) -> User:
     return request.user
 
 
+FOR = "for_organization"  # house/mark.html: the organization in which a form was opened
+
+
+def is_for_another(sent: Mapping[str, object]) -> bool:
+    """Tell whether a form was opened in another organization than the one that this tab is in by now.
+
+    Which organization somebody looks at belongs to the session, and so to every tab: one tab changes it for all.
+    """
+    here, meant = scopes.current().organization_id, sent.get(FOR)
+    return bool(meant) and here is not None and meant != str(here)
+
+
+def _elsewhere() -> str:
+    return _(
+        "This form was opened in another organization than the one you are in now; another tab has changed it. Nothing"
+        " was done. Change the organization at the top, or go on in this one."
+    )
+
+
 def attempt(form: forms.Form, deed: Callable[[], T], fields: Mapping[str, str] | None = None) -> T | None:
     """Do a deed; a refusal becomes a sentence beside the field it is about, or above the form. None: refused."""
+    if is_for_another(form.data):
+        form.add_error(None, _elsewhere())
+        return None
     try:
         with atomic():
             return deed()
@@ -118,7 +148,8 @@ def once(request: HttpRequest, form: forms.Form, deed: Callable[[], T | None]) -
 
     What was refused (None) may be sent again, mended.
     """
-    mark = f"once:{type(form).__name__}:{person(request).pk}:{form.cleaned_data['once']}"
+    token = hashlib.sha256(form.cleaned_data["once"].encode()).hexdigest()  # whatever came: a key is plain letters
+    mark = f"once:{type(form).__name__}:{person(request).pk}:{token}"
     if not cache.add(mark, 1, ONCE_S):  # one step, so that of two forms sent at once only one does the deed
         raise SentBefore
     done = None
@@ -132,6 +163,9 @@ def once(request: HttpRequest, form: forms.Form, deed: Callable[[], T | None]) -
 
 def tell(request: HouseRequest, deed: Callable[[], object], done: str) -> bool:
     """Do a deed that a button asks for, and say what came of it on the next page."""
+    if is_for_another(request.POST):
+        messages.error(request, _elsewhere())
+        return False
     try:
         with atomic():
             deed()

@@ -1,4 +1,4 @@
-"""The organization: found, choose, rename, close, keep."""
+"""The organization: found, choose, rename, move to another time zone, close, keep."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -16,7 +17,7 @@ from accounts.middleware import CHOSEN
 from accounts.models import DataExport
 from accounts.requests import HouseRequest
 from accounts.services import organizations
-from dashboard.forms.organizations import NameForm, TypedNameForm
+from dashboard.forms.organizations import NameForm, TypedNameForm, ZoneForm
 from dashboard.views.doors import allowed, attempt, caller, confirmed_lately, in_organization, person, signed_in, tell
 
 NAME_FIELDS = {"name_invalid": "name", "name_differs": "typed_name"}
@@ -25,15 +26,27 @@ NAME_FIELDS = {"name_invalid": "name", "name_differs": "typed_name"}
 @require_safe
 @in_organization
 def organization(request: HouseRequest) -> HttpResponse:
-    return _settings_page(request, NameForm(initial={"name": caller(request).organization.name}))
+    return _settings_page(request)
 
 
-def _settings_page(request: HouseRequest, form: NameForm, status: int = 200) -> HttpResponse:
+def _settings_page(
+    request: HouseRequest, form: NameForm | None = None, *, zone_form: ZoneForm | None = None, status: int = 200
+) -> HttpResponse:
+    house, now = caller(request).organization, timezone.now()
+    zone = house.zone_at(now)
     exports = list(DataExport.objects.select_related("requested_by__user").order_by("-requested_at")[:5])
     return render(
         request,
         "pages/organization.html",
-        {"form": form, "exports": exports, "grace": settings.CLOSING_GRACE, "export_age": settings.EXPORT_AGE},
+        {
+            "form": form or NameForm(initial={"name": house.name}),
+            "zone": zone,
+            "zone_changes": house if zone != (house.next_zone or zone) else None,
+            "zone_form": zone_form or ZoneForm(initial={"time_zone": house.next_zone or zone}, current_zone=zone),
+            "exports": exports,
+            "grace": settings.CLOSING_GRACE,
+            "export_age": settings.EXPORT_AGE,
+        },
         status=status,
     )
 
@@ -48,6 +61,25 @@ def rename(request: HouseRequest) -> HttpResponse:
             messages.success(request, _("The organization is now called “%(name)s”.") % {"name": done.name})
             return redirect("organization")
     return _settings_page(request, form, status=422)
+
+
+@require_POST
+@allowed(Permission.MANAGE_ORGANIZATION)
+def change_zone(request: HouseRequest) -> HttpResponse:
+    now = timezone.now()
+    form = ZoneForm(request.POST, current_zone=caller(request).organization.zone_at(now))
+    if form.is_valid():
+        zone = form.cleaned_data["time_zone"]
+        fields = {"time_zone_unknown": "time_zone"}
+        done = attempt(form, lambda: organizations.change_zone(caller(request), zone, now=now), fields)
+        if done is not None:
+            if done.next_zone_from and done.next_zone:
+                at = timezone.localtime(done.next_zone_from).strftime("%Y-%m-%d %H:%M")
+                messages.success(request, _("Days turn by %(zone)s from %(at)s on.") % {"zone": zone, "at": at})
+            else:
+                messages.success(request, _("Days turn by %(zone)s, as they do now.") % {"zone": zone})
+            return redirect("organization")
+    return _settings_page(request, zone_form=form, status=422)
 
 
 @personal

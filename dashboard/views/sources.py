@@ -107,6 +107,7 @@ def address_of(row: Source, secret: str = HIDDEN) -> str:
 @allowed(Permission.MANAGE_SOURCES)
 def change(request: HouseRequest, source_id: UUID) -> HttpResponse:
     row = own(source_id)
+    row = Source.objects.select_for_update().get(pk=row.pk)  # what the form is compared with stays until it is saved
     form = SetupForm(request.POST, kind=row.kind, base=setup_of(row))
     if form.is_valid():
         done = attempt(form, lambda: sources.change(caller(request), source_id, form.setup(row.kind)), SETUP_FIELDS)

@@ -12,6 +12,7 @@ import threading
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,7 +51,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--files", type=int, default=200, help="signals through the file (default %(default)s)")
     parser.add_argument("--polls", type=int, default=6, help="of them again with a poll alone (default %(default)s)")
     parser.add_argument("--pushes", type=int, default=1_000, help="signals pushed (default %(default)s)")
-    parser.add_argument("--per-second", type=int, default=50, help="pushed in a second (default %(default)s)")
+    parser.add_argument(
+        "--per-second", type=int, default=50, help="pushed in a second, at most 50 (default %(default)s)"
+    )
 
 
 def run(options: Mapping[str, Any]) -> Measurement:
@@ -227,11 +230,10 @@ def _is_alive(port: int) -> bool:
 
 
 def _push_all(port: int, source: Source, secret: str, *, first: int, count: int, per_second: int) -> list[float]:
-    found: list[float] = []
-    problems: list[str] = []
     began = time.monotonic() + 0.2
 
-    def push(stream: int) -> None:
+    def push(stream: int) -> list[float]:
+        found = []
         client = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
         for number in range(first + stream, first + count, STREAMS):
             due = began + (number - first) / per_second
@@ -241,17 +243,12 @@ def _push_all(port: int, source: Source, secret: str, *, first: int, count: int,
             said = answer.read()
             found.append((time.monotonic() - due) * 1000)
             if answer.status != 200:
-                problems.append(f"{answer.status} {said!r}")
+                raise RuntimeError(f"push {number} was not taken: {answer.status} {said!r}")
         client.close()
+        return found
 
-    threads = [threading.Thread(target=push, args=(stream,)) for stream in range(STREAMS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if problems:
-        raise RuntimeError(f"{len(problems)} pushes were not taken, the first: {problems[0]}")
-    return found
+    with ThreadPoolExecutor(STREAMS) as streams:
+        return [took for several in streams.map(push, range(STREAMS)) for took in several]
 
 
 def _request(source: Source, secret: str, number: int) -> tuple[bytes, dict[str, str]]:

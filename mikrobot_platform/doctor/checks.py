@@ -21,6 +21,8 @@ CHECKS = (
     Check("beat", work.beat, _REDIS),
     *(Check(f"worker_{queue}", partial(work.worker, queue), _REDIS) for queue in heartbeats.PATIENCE_S),
     Check("watcher", work.watcher, (*_DATABASE, "redis")),
+    Check("paper_venue", work.paper_venue, _REDIS),
+    Check("accounts", work.accounts, (*_DATABASE, "redis")),
     Check("outbox", work.outbox, _DATABASE),
     Check("stuck_work", work.stuck, _DATABASE),
     Check("programs", work.programs, _DATABASE),

@@ -15,7 +15,7 @@ from accounts.tenancy import system_scope
 from mikrobot_platform import heartbeats, stores
 from mikrobot_platform.doctor import Finding, fail, ok, told, warn
 from risk_management.services import program_news
-from trading.services import files
+from trading.services import files, links
 
 EXPORT_PATIENCE = timedelta(minutes=10)
 CLOSING_PATIENCE = timedelta(hours=1)
@@ -87,6 +87,46 @@ def watcher() -> Finding:
     wrong = [f"{line.source.name}: {line.file.sentence}" for line in lines if line.file and line.file.code]
     if wrong:
         return warn(f"{sentence}. {wrong[0]}", "`manage.py source_file list` shows how each file stands.")
+    return ok(sentence)
+
+
+def paper_venue() -> Finding:
+    """Look whether the paper venue lives, where one has run."""
+    found = heartbeats.read(heartbeats.PAPER_VENUE)
+    if found is None:
+        return ok("none has run here for a day")
+    age = found.age_s(time.time())
+    sentence = f"last seen {age:.0f} s ago on {found.host} (process {found.pid})"
+    if age > heartbeats.PAPER_VENUE_PATIENCE_S:
+        return fail(sentence, "Start `manage.py paper_venue`, or look into its log; no paper account can trade.")
+    return ok(sentence)
+
+
+def accounts() -> Finding:
+    """Look whether somebody watches the accounts, and how these stand with their venues."""
+    now = timezone.now()
+    with system_scope("doctor"):
+        found = links.overview(now=now)
+    if not found.watched:
+        return ok("no account has anything at a venue or follows a strategy")
+    beat = heartbeats.read(heartbeats.ACCOUNTS)
+    remedy = "Start `manage.py watch_accounts`, or look into its log; until then nobody looks after open positions."
+    if beat is None:
+        return fail("nobody who watches accounts has shown himself yet, or for a day", remedy)
+    age = beat.age_s(time.time())
+    sentence = (
+        f"last seen {age:.0f} s ago on {beat.host} (process {beat.pid}); {found.watched} accounts,"
+        f" {found.positions} open positions"
+    )
+    if age > heartbeats.ACCOUNTS_PATIENCE_S:
+        return fail(sentence, remedy)
+    if found.unprotected:
+        return fail(f"{sentence}; {found.unprotected} positions have no stop", "Look at them at their venues now.")
+    if found.silent or found.blocked:
+        return warn(
+            f"{sentence}; {found.silent} accounts do not answer, entries wait on {found.blocked}",
+            "Staff pages, Trading accounts: the reason stands with each of them.",
+        )
     return ok(sentence)
 
 

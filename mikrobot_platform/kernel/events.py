@@ -32,6 +32,13 @@ class EventName(StrEnum):
     LIMIT_REACHED = "limit.reached"
     PROGRAM_CHANGED = "program.changed"
     PROGRAM_UNSURE = "program.unsure"
+    ORDER_FILLED = "order.filled"
+    ORDER_REFUSED = "order.refused"
+    POSITION_OPENED = "position.opened"
+    POSITION_CLOSED = "position.closed"
+    POSITION_UNPROTECTED = "position.unprotected"
+    BOOKS_DIFFER = "books.differ"
+    ENTRIES_BLOCKED = "entries.blocked"
     DRILL = "drill.tick"
 
 

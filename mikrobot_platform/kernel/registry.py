@@ -46,8 +46,19 @@ SUBSCRIBERS: Mapping[EventName, tuple[str, ...]] = {
     EventName.LIMIT_REACHED: ("notifications.dispatch:limit_reached",),
     EventName.PROGRAM_CHANGED: ("notifications.dispatch:program_changed",),
     EventName.PROGRAM_UNSURE: ("notifications.dispatch:program_unsure",),
+    EventName.ORDER_FILLED: (),
+    EventName.ORDER_REFUSED: (),
+    EventName.POSITION_OPENED: (),
+    EventName.POSITION_CLOSED: (),
+    EventName.POSITION_UNPROTECTED: (),
+    EventName.BOOKS_DIFFER: (),
+    EventName.ENTRIES_BLOCKED: (),
     EventName.DRILL: ("accounts.outbox_drill:effect",),
 }
+
+# Functions `(deed, organization_id, venue, account_id, *, now) -> None` that raise what keeps an account from being
+# opened, closed or given other credentials; asked by the room that keeps accounts, which does not know why.
+ACCOUNT_GUARDS: tuple[str, ...] = ("risk_management.services.lockouts:guard",)
 
 
 def resolve(name: str) -> object:

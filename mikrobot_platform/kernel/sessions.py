@@ -7,9 +7,9 @@ before Thanksgiving, futures open at 17:00 for a day that ends at noon.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -77,6 +77,28 @@ class Sessions:
     def is_open(self, at: datetime) -> bool:
         """Tell whether trading takes place at a moment."""
         return self._open_window(at) is not None
+
+    def spans(self, after: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """Give when it opens and when it closes, again and again, from what is open at a moment or opens next.
+
+        In UTC, so that breaks can be measured over a change of the clock. It ends with the calendar, and never
+        without one.
+        """
+        zone = ZoneInfo(self.zone)
+        day = after.astimezone(zone).date()
+        while self.known_until is None or day <= self.known_until:
+            midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - exchanges go by the clock on the wall
+            for window in sorted(self.windows, key=lambda one: one.opens_min):
+                if window.weekday != day.weekday() or day in self.holidays:
+                    continue
+                closes_min = min(window.closes_min, self.early_closes.get(day, window.closes_min))
+                opens, closes = (
+                    (midnight + timedelta(minutes=minutes)).replace(tzinfo=zone).astimezone(UTC)
+                    for minutes in (window.opens_min, closes_min)
+                )
+                if window.opens_min < closes_min and closes > after:
+                    yield opens, closes
+            day += timedelta(days=1)
 
     def _open_window(self, at: datetime) -> tuple[date, datetime] | None:
         zone = ZoneInfo(self.zone)

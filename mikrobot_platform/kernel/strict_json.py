@@ -35,6 +35,7 @@ class Limits:
 
 
 LIMITS = Limits()
+MAX_KEPT = LIMITS.max_bytes + 1  # bytes of a message; one more than is read shows that it was too large
 
 _STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*+("?)|([\[\]{},:])', re.DOTALL)
 _CLOSES = {"]": "[", "}": "{"}

@@ -14,6 +14,21 @@ class AccountKind(StrEnum):
     PROP = "prop"
 
 
+class LookUp(StrEnum):
+    """What it means when an order is not found by its client id."""
+
+    AUTHORITATIVE = "authoritative"  # it is not there and, after the settle window, never will be
+    WORKING_ONLY = "working_only"  # only orders that wait are found; what was filled shows in fills
+    NONE = "none"  # it cannot be asked for
+
+
+class Positions(StrEnum):
+    """How an account holds several trades of one symbol."""
+
+    NETTED = "netted"
+    HEDGED = "hedged"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialField:
     """One thing a venue asks for to open a session; always stored sealed, never shown again."""
@@ -35,3 +50,11 @@ class VenueInfo:
     kinds: tuple[AccountKind, ...]
     currencies: tuple[str, ...]
     credentials: tuple[CredentialField, ...] = ()
+
+
+class AccountDeed(StrEnum):
+    """What is done to an account itself, and may be held (registry.ACCOUNT_GUARDS)."""
+
+    OPEN = "open"
+    CLOSE = "close"
+    CREDENTIALS = "credentials"

@@ -20,7 +20,7 @@ URLS = ("DATABASE_URL", "DATABASE_ENGINE_URL", "DATABASE_OWNER_URL")
 PUBLISHED = (
     "MIKROBOT_MODE", *URLS, "REDIS_URL", "SECRET_KEY", "SECRET_KEY_FALLBACKS", "MASTER_KEYS", "MASTER_KEYS_FILE",
     "SITE_URL", "ALLOWED_HOSTS", "EMAIL_URL", "DEFAULT_FROM_EMAIL", "TRUSTED_PROXY_COUNT", "METRICS_TOKEN", "DATA_DIR",
-    "DATABASE_POOL_SIZE", "DATABASE_PGBOUNCER", "SIGNAL_FILES_DIR",
+    "DATABASE_POOL_SIZE", "DATABASE_PGBOUNCER", "SIGNAL_FILES_DIR", "PAPER_VENUE_URL", "PAPER_VENUE_ADMIN_TOKEN",
 )  # fmt: skip
 
 
@@ -45,6 +45,8 @@ class Installation:
             lines.append(f"PostgreSQL is the one at {place(self.environment['DATABASE_URL'])} (DATABASE_URL).")
         if self.redis is None:
             lines.append(f"Redis is the one at {place(self.environment['REDIS_URL'])} (REDIS_URL).")
+        if given := self.environment.get("PAPER_VENUE_URL"):
+            lines.append(f"The paper venue is the one at {given} (PAPER_VENUE_URL).")
         return lines
 
 

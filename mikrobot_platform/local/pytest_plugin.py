@@ -18,7 +18,8 @@ from mikrobot_platform.local.throwaway import Throwaway
 # What settings.py reads and Throwaway does not set: taken away, so that a test sees the defaults.
 FOREIGN = (
     "ALLOWED_HOSTS", "API_REQUESTS_PER_MINUTE", "DATABASE_ADMIN_URL", "DATABASE_PGBOUNCER", "DATABASE_POOL_SIZE",
-    "DEFAULT_FROM_EMAIL", "LOG_FORMAT", "LOG_LEVEL", "MASTER_KEYS", "PROMETHEUS_MULTIPROC_DIR",
+    "DEFAULT_FROM_EMAIL", "LOG_FORMAT", "LOG_LEVEL", "MASTER_KEYS", "PAPER_VENUE_ADMIN_TOKEN", "PAPER_VENUE_URL",
+    "PROMETHEUS_MULTIPROC_DIR",
     "SECRET_KEY_FALLBACKS", "SIGNAL_FILES_DIR", "TRUSTED_PROXY_COUNT",
 )  # fmt: skip
 IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ

@@ -1,4 +1,5 @@
-"""What a running MikroBot consists of besides its databases: the web, two workers, the watcher of files, the beat."""
+"""What a running MikroBot consists of besides its databases: the web, two workers, the watchers, the beat, and the
+paper venue, which is nobody's part and only lives beside the others."""
 
 from __future__ import annotations
 
@@ -62,6 +63,28 @@ def watcher(environment: Mapping[str, str]) -> Program:
     )
 
 
+def paper_venue(environment: Mapping[str, str]) -> Program:
+    """Be the venue of paper accounts. SIGTERM means: answer what has arrived, then end; its ledger is always whole."""
+    return Program(
+        name="paper-venue",
+        argv=[sys.executable, str(ROOT / "manage.py"), "paper_venue"],
+        stop=[(signal.SIGTERM, 2.0)],
+        environment={**environment, "MIKROBOT_BOOTSTRAP": "off", "DATABASE_POOL_SIZE": "0"},
+        folder=ROOT,
+    )
+
+
+def lookout(environment: Mapping[str, str]) -> Program:
+    """Hear the venues of all accounts and look after their positions. SIGTERM: settle what was heard, then end."""
+    return Program(
+        name="accounts",
+        argv=[sys.executable, str(ROOT / "manage.py"), "watch_accounts"],
+        stop=[(signal.SIGTERM, 5.0)],
+        environment={**environment, "MIKROBOT_BOOTSTRAP": "off", "DATABASE_POOL_SIZE": "0"},
+        folder=ROOT,
+    )
+
+
 def beat(environment: Mapping[str, str], data: Data) -> Program:
     """Send what is due; the timetable stands in celery.py, its file only remembers the last runs."""
     return Program(
@@ -75,9 +98,12 @@ def beat(environment: Mapping[str, str], data: Data) -> Program:
 
 def behind_the_web(environment: Mapping[str, str], data: Data) -> list[Program]:
     """List those that nobody waits for, in the order in which they start."""
+    is_elsewhere = bool(environment.get("PAPER_VENUE_URL"))
     return [
         worker("signals", ["signals"], environment, processes=2),
         worker("rest", ["default", "notify", "slow"], environment, processes=2),
         watcher(environment),
+        lookout(environment),
         beat(environment, data),
+        *([] if is_elsewhere else [paper_venue(environment)]),
     ]

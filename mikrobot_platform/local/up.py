@@ -21,8 +21,11 @@ from mikrobot_platform.local.supervisor import Stopped, Supervisor
 
 PATIENCE_WITH_WORKERS_S = 15.0
 ROOT = Path(__file__).resolve().parent.parent.parent
-# Doors first, so that nothing new comes in; then those who work; the databases last.
-STOP_ORDER = (("beat", "watcher", "web"), ("worker-rest", "worker-signals"), ("redis",), ("postgresql",))
+# Doors first, so that nothing new comes in; then those who work, and the venue they work with; the databases last.
+STOP_ORDER = (
+    ("beat", "watcher", "web"), ("worker-rest", "worker-signals", "accounts"), ("paper-venue",), ("redis",),
+    ("postgresql",),
+)  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

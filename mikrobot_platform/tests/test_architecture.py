@@ -110,6 +110,10 @@ def test_every_event_has_a_line_and_every_subscriber_exists(event: EventName) ->
         assert callable(registry.resolve(name)), name
 
 
+def test_every_guard_of_accounts_exists() -> None:
+    assert all(callable(registry.resolve(name)) for name in registry.ACCOUNT_GUARDS)
+
+
 # --- Source ----------------------------------------------------------------------------------------------------------
 def test_models_are_imported_and_not_looked_up() -> None:
     """`apps.get_model` hides an import from the contracts; in a migration it is the only right way."""

@@ -182,6 +182,16 @@ PLANTS = {
         files={"trading/tasks.py": "import trading.rehearsal.messages"},
         says="trading.tasks -> trading.rehearsal.messages",
     ),
+    "the story looks into the paper venue": Plant(
+        contract="paper",
+        files={"trading/pipeline.py": "import trading.paper.ledger"},
+        says="trading.pipeline -> trading.paper.ledger",
+    ),
+    "the paper venue reads our rows": Plant(
+        contract="trading",
+        files={"trading/paper/venue.py": "import trading.models"},
+        says="trading.paper.venue -> trading.models",
+    ),
     "the rehearsal reads rows": Plant(
         contract="trading",
         files={"trading/rehearsal/fuzz.py": "import trading.models"},

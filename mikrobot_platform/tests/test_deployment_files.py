@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import shlex
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +225,12 @@ def test_there_is_one_watcher_and_whoever_looks_has_the_files() -> None:
     assert folder in DOCKERFILE
 
 
+def test_there_is_one_who_watches_accounts() -> None:
+    assert of_kind("Deployment")["accounts"]["spec"]["replicas"] == 1
+    assert of_kind("Deployment")["accounts"]["spec"]["strategy"] == {"type": "Recreate"}
+    assert APP_SERVICES["accounts"]["command"].endswith("watch_accounts")
+
+
 def settings_folder() -> str:
     """Return the folder for signal files as the example and so the image have it."""
     data = variables.parse(EXAMPLE, ".env.example")["DATA_DIR"]
@@ -333,11 +344,131 @@ def test_nginx_gives_no_figures_away() -> None:
     assert "Strict-Transport-Security" not in site
 
 
-@pytest.mark.skipif(
+OPENING = ("hooks/tv", "invitation", "account/confirm-email", "account/password/reset/key")
+needs_nginx = pytest.mark.skipif(
     shutil.which("nginx") is None or shutil.which("openssl") is None, reason="nginx is not installed here"
 )
+
+
+def locations() -> dict[str, str]:
+    """Give what nginx does with each group of addresses of the site."""
+    site = (DEPLOY / "nginx" / "site.conf.template").read_text(encoding="utf-8")
+    served = site[site.index("listen 443 ssl;") :]
+    return {name.strip(): inner for name, inner in re.findall(r"location ([^{]+)\{([^}]+)\}", served)}
+
+
+def test_no_proxy_logs_an_address_that_opens_something() -> None:
+    main = (DEPLOY / "nginx" / "nginx.conf").read_text(encoding="utf-8")
+    written = main[main.index("log_format house") : main.index("access_log /dev/stdout house;")]
+    assert not re.search(r"\$(request|request_uri|uri|http_referer|args)\b", written)
+    found = locations()
+    silent = [name for name, inner in found.items() if re.search(r"error_log \S+ emerg;", inner)]
+    assert silent == ["^~ /hooks/", "~ ^/(invitation|account/confirm-email|account/password/reset/key)/"]
+    [quiet] = [
+        one
+        for one in MANIFESTS
+        if one["kind"] == "Ingress"
+        and one["metadata"]["annotations"].get("nginx.ingress.kubernetes.io/enable-access-log") == "false"
+    ]
+    paths = [one["path"] for one in quiet["spec"]["rules"][0]["http"]["paths"]]
+    assert all(any(f"/{address}/".startswith(f"{path}/") for path in paths) for address in OPENING)
+
+
+def test_an_ingress_that_is_not_logged_is_served_like_the_other() -> None:
+    logged, quiet = (of_kind("Ingress")[name] for name in ("mikrobot", "mikrobot-unlogged"))
+    annotations = dict(quiet["metadata"]["annotations"])
+    del annotations["nginx.ingress.kubernetes.io/enable-access-log"]
+    assert annotations == logged["metadata"]["annotations"]
+    assert quiet["spec"]["tls"] == logged["spec"]["tls"]
+    assert quiet["spec"]["rules"][0]["host"] == logged["spec"]["rules"][0]["host"]
+    backends = [one["spec"]["rules"][0]["http"]["paths"] for one in (logged, quiet)]
+    assert all(path["backend"] == backends[0][0]["backend"] for paths in backends for path in paths)
+
+
+def test_hooks_are_counted_by_their_address_and_not_by_their_sender() -> None:
+    main, hooks = (DEPLOY / "nginx" / "nginx.conf").read_text(encoding="utf-8"), locations()["^~ /hooks/"]
+    zones = dict(re.findall(r"limit_(?:req|conn)_zone (\S+) zone=(\w+):", main))
+    keys = {zone: key for key, zone in re.findall(r"limit_(?:req|conn)_zone (\S+) zone=(\w+):", main)}
+    assert zones
+    used = re.findall(r"limit_(?:req zone=|conn )(\w+)", hooks)
+    assert [keys[zone] for zone in used] == ["$uri", "$binary_remote_addr", "$uri"]
+    rates = dict(re.findall(r"zone=(\w+):\S+ rate=(\d+)r/s", main))
+    assert int(rates["hooks_by_address"]) >= 10 * int(rates["by_hook"]), "TradingView has four addresses for everybody"
+
+
+@needs_nginx
+def test_nginx_writes_no_secret_down_when_the_web_is_gone(tmp_path: Path) -> None:
+    with listening(tmp_path) as (port, log):
+        for address in OPENING:
+            ask(port, f"/{address}/sesame-Open9/")
+        ask(port, "/elsewhere/sesame-Shut9/")
+    written = log.read_text(encoding="utf-8")
+    assert "sesame-Open9" not in written
+    assert "sesame-Shut9" in written, "it does complain: this test could fail"
+
+
+@needs_nginx
+def test_a_flood_at_one_hook_leaves_the_others_alone(tmp_path: Path) -> None:
+    with listening(tmp_path) as (port, _log):
+        flood = [ask(port, "/hooks/tv/one/") for _ in range(160)]
+        others = [ask(port, f"/hooks/tv/other{number}/") for number in range(160)]
+    assert 429 in flood
+    assert 429 not in others
+
+
+def ask(port: int, path: str) -> int:
+    context = ssl._create_unverified_context()
+    door = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+    door.request("POST", path, b"{}", {"Host": "a.example"})
+    status = door.getresponse().status
+    door.close()
+    return status
+
+
+@contextmanager
+def listening(tmp_path: Path) -> Iterator[tuple[int, Path]]:
+    """Run nginx with the site's files on a free port of this machine; there is no web behind it."""
+    main, log = filled(tmp_path), tmp_path / "log"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    site, text = tmp_path / "conf.d" / "site.conf", main.read_text(encoding="utf-8")
+    served = site.read_text(encoding="utf-8")
+    served = "server {\n" + served[served.index("    listen 443 ssl;\n") :]
+    site.write_text(
+        re.sub(r"web:8000", "127.0.0.1:1", served)
+        .replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
+        .replace("/dev/stderr", str(log)),
+        encoding="utf-8",
+    )
+    main.write_text(
+        text.replace("/dev/stderr", str(log)).replace("/dev/stdout", f"{tmp_path}/access"), encoding="utf-8"
+    )
+    command = ["nginx", "-c", str(main), "-p", str(tmp_path), "-e", str(log), "-g", "daemon off; master_process off;"]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            assert running.poll() is None, log.read_text(encoding="utf-8")
+            time.sleep(0.05)
+        yield port, log
+    finally:
+        running.terminate()
+        running.wait(timeout=10)
+
+
+@needs_nginx
 def test_nginx_understands_its_files(tmp_path: Path) -> None:
-    """Fill the template as its image does, and let the real nginx read it."""
+    """Let the real nginx read them."""
+    done = subprocess.run(
+        ["nginx", "-t", "-q", "-c", str(filled(tmp_path))], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def filled(tmp_path: Path) -> Path:
+    """Fill the template as nginx's image does, with a certificate made for it; return the main file."""
     key, certificate = tmp_path / "tls.key", tmp_path / "tls.crt"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=a.example",
@@ -360,14 +491,7 @@ def test_nginx_understands_its_files(tmp_path: Path) -> None:
     main = (DEPLOY / "nginx" / "nginx.conf").read_text(encoding="utf-8")
     main = main.replace("/etc/nginx/conf.d", f"{tmp_path}/conf.d").replace("/tmp/nginx.pid", f"{tmp_path}/pid")
     (tmp_path / "nginx.conf").write_text(main, encoding="utf-8")
-    done = subprocess.run(
-        ["nginx", "-t", "-q", "-c", str(tmp_path / "nginx.conf")],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-    assert done.returncode == 0, done.stderr
+    return tmp_path / "nginx.conf"
 
 
 def test_pgbouncer_pools_transactions() -> None:
@@ -414,4 +538,4 @@ def test_alerts_watch_what_is_measured() -> None:
 def test_alerts_name_queues_that_exist() -> None:
     text = (DEPLOY / "monitoring" / "alerts.yml").read_text(encoding="utf-8")
     named = {name for group in re.findall(r'name=~?"([\w|]+)"', text) for name in group.split("|")}
-    assert named == {*celery.QUEUES, "beat", "watcher"}
+    assert named == {*celery.QUEUES, "beat", "watcher", "paper_venue", "accounts"}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,7 +30,7 @@ from mikrobot_platform import heartbeats, stores
 from mikrobot_platform.doctor import Check, Finding, State, database, examine, fail, machine, ok, report, warn, work
 from mikrobot_platform.doctor.checks import CHECKS
 from trading.files import arrivals
-from trading.services import files
+from trading.services import files, links
 from trading.tests.files import file_source
 from trading.tests.files import write as write_file
 
@@ -248,6 +249,34 @@ def test_the_watcher_is_judged_where_there_are_files(monkeypatch: pytest.MonkeyP
         now = time.time()
         patch.setattr(time, "time", lambda: now + 21)
         assert work.watcher().state is State.FAIL
+
+
+def test_the_paper_venue_is_judged_where_one_has_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    stores.redis_client().delete("mikrobot:heartbeat:paper_venue")
+    assert work.paper_venue() == ok("none has run here for a day")
+    heartbeats.write(heartbeats.PAPER_VENUE)
+    assert work.paper_venue().state is State.OK
+    with monkeypatch.context() as patch:
+        now = time.time()
+        patch.setattr(time, "time", lambda: now + 21)
+        assert work.paper_venue().state is State.FAIL
+    stores.redis_client().delete("mikrobot:heartbeat:paper_venue")
+
+
+def test_who_watches_accounts_is_missed_where_there_are_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = links.Overview(watched=0, positions=0, unprotected=0, silent=0, blocked=0)
+    monkeypatch.setattr(links, "overview", lambda now: nothing)
+    assert work.accounts().state is State.OK
+    monkeypatch.setattr(links, "overview", lambda now: replace(nothing, watched=2, positions=1))
+    stores.redis_client().delete("mikrobot:heartbeat:accounts")
+    assert work.accounts().state is State.FAIL
+    heartbeats.write(heartbeats.ACCOUNTS)
+    assert work.accounts().state is State.OK
+    for trouble in ({"silent": 1}, {"blocked": 1}):
+        monkeypatch.setattr(links, "overview", lambda now, trouble=trouble: replace(nothing, watched=2, **trouble))
+        assert work.accounts().state is State.WARN
+    monkeypatch.setattr(links, "overview", lambda now: replace(nothing, watched=2, unprotected=1))
+    assert work.accounts().state is State.FAIL
 
 
 def test_work_that_stands_still_is_counted() -> None:

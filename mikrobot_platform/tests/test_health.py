@@ -27,6 +27,7 @@ def all_is_well() -> Iterator[None]:
         heartbeats.write(name)
     heartbeats.write_backlog(ALL_WELL)
     heartbeats.expect_watcher(0)
+    heartbeats.expect_accounts(0)
     health._recent.forget()
     yield
     health._recent.forget()
@@ -123,6 +124,31 @@ def test_a_silent_process_degrades_and_leaves_the_web_in_place(name: str, monkey
     assert late == [name if name == heartbeats.BEAT else f"worker_{name}"]
 
 
+def test_a_paper_venue_that_has_shown_itself_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    stores.redis_client().delete("mikrobot:heartbeat:paper_venue")
+    health._recent.forget()
+    assert "paper_venue" not in ready()[1]["checks"]
+    heartbeats.write(heartbeats.PAPER_VENUE)
+    health._recent.forget()
+    assert ready()[1]["checks"]["paper_venue"] == "ok"
+    age(heartbeats.PAPER_VENUE, 21, monkeypatch)
+    health._recent.forget()
+    status, body = ready()
+    assert (status, body["checks"]["paper_venue"]) == (200, "degraded")
+    stores.redis_client().delete("mikrobot:heartbeat:paper_venue")
+
+
+def test_who_watches_accounts_is_missed_where_there_are_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    stores.redis_client().delete("mikrobot:heartbeat:accounts")
+    assert "accounts" not in ready()[1]["checks"]
+    heartbeats.expect_accounts(2)
+    health._recent.forget()
+    assert ready()[1]["checks"]["accounts"] == "degraded"
+    heartbeats.write(heartbeats.ACCOUNTS)
+    health._recent.forget()
+    assert (ready()[1]["status"], ready()[1]["checks"]["accounts"]) == ("ok", "ok")
+
+
 def test_a_watcher_is_missed_where_there_is_something_to_watch(monkeypatch: pytest.MonkeyPatch) -> None:
     stores.redis_client().delete("mikrobot:heartbeat:watcher")
     assert "watcher" not in ready()[1]["checks"]
@@ -185,6 +211,17 @@ def test_metrics_tell_what_is_measured_at_the_scrape(settings: Any, monkeypatch:
     assert float(lines["mikrobot_outbox_waiting"]) == 0
     assert float(lines["mikrobot_outbox_measured_age_seconds"]) < 5
     assert "mikrobot_outbox_parked" in text
+
+
+def test_no_word_of_a_strangers_becomes_a_series(settings: Any) -> None:
+    settings.METRICS_TOKEN = "token"
+    for number in range(20):
+        Client().generic(f"BREW{number}", f"/no/such/page/{number}")
+        Client().generic(f"BREW{number}", "/hooks/tv/nobody/")
+    text = Client().get("/metrics", headers={"authorization": "Bearer token", "host": "10.0.0.1"}).content.decode()
+    assert "BREW" not in text
+    assert "/no/such/page" not in text
+    assert 'mikrobot_requests_total{method="OTHER",route="hooks/tv/<str:secret>/",status="405"} ' in text
 
 
 # --- Signs of life ---------------------------------------------------------------------------------------------------

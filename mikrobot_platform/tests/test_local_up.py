@@ -18,7 +18,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # What this suite itself was given must not reach the `up` under test.
-OURS = ("MIKROBOT_", "DATABASE_", "REDIS_", "SECRET_", "MASTER_", "SITE_URL", "EMAIL_URL", "DATA_DIR", "METRICS_")
+OURS = (
+    "MIKROBOT_",
+    "DATABASE_",
+    "REDIS_",
+    "SECRET_",
+    "MASTER_",
+    "SITE_URL",
+    "EMAIL_URL",
+    "DATA_DIR",
+    "METRICS_",
+    "PAPER_",
+)
 
 
 def environment() -> dict[str, str]:
@@ -201,7 +212,7 @@ class TestOneRun:
         assert time.monotonic() - started < 10
         assert not processes_of(self.run.data)
         assert not (self.run.data / "state.json").exists()
-        lines = ("beat: stopped", "worker-rest: stopped", "redis: stopped", "postgresql: stopped")
+        lines = ("beat: stopped", "accounts: stopped", "redis: stopped", "postgresql: stopped")
         order = [self.run.text.index(line) for line in lines]
         assert order == sorted(order), self.run.text
         assert "shut down" in (self.run.data / "logs" / "postgresql.log").read_text().splitlines()[-1]

@@ -88,12 +88,42 @@ def test_a_person_at_a_terminal_reads_the_same() -> None:
         f"GET /invitation/{PLANTED}/",
         f"GET /account/confirm-email/{PLANTED}/",
         f"GET /account/password/reset/key/{PLANTED}/",
+        f"Error handling request POST /hooks/tv/{PLANTED}",
+        f"Not Found: //hooks//tv/%20{PLANTED}%0D%0A/",
+        f"<WSGIRequest: POST '/hooks/tv/{PLANTED}/'>",
     ],
 )
 def test_what_opens_a_door_is_masked_by_its_shape(text: str) -> None:
     found = json.dumps(line(record("%s", text, said=text)))
     assert PLANTED not in found
     assert "***" in found
+
+
+def test_gunicorns_lines_are_masked_like_all_others(capsys: pytest.CaptureFixture[str]) -> None:
+    theirs, root = logging.getLogger("gunicorn.error"), logging.getLogger()
+    before, standing = (theirs.handlers[:], theirs.propagate), root.handlers[:]
+    theirs.addHandler(logging.StreamHandler(sys.stderr))
+    theirs.propagate = False
+    ours = logging.StreamHandler(sys.stderr)
+    ours.setFormatter(logs.JsonFormatter())
+    root.addHandler(ours)
+    try:
+        theirs.error("Error handling request POST /hooks/tv/%s/", PLANTED)
+        assert PLANTED in capsys.readouterr().err, "as gunicorn begins"
+        logs.adopt("gunicorn.error")
+        theirs.error("Error handling request POST /hooks/tv/%s/", PLANTED)
+    finally:
+        theirs.handlers[:], theirs.propagate = before
+        root.handlers[:] = standing
+    [text] = capsys.readouterr().err.splitlines()
+    assert json.loads(text)["event"] == "Error handling request POST /hooks/tv/***/"
+
+
+@pytest.mark.parametrize("method", ["get", "put", "post"])
+def test_no_line_of_ours_holds_the_address_of_an_alert(method: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        assert getattr(Client(), method)(f"/hooks/tv/{PLANTED}").status_code in {404, 405}
+    assert PLANTED not in "".join(logs.JsonFormatter().format(one) for one in caplog.records)
 
 
 @given(organization_id=some.uuids())

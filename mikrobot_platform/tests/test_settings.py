@@ -171,13 +171,21 @@ def test_what_is_wrong_is_said_at_once_and_no_secret_with_it() -> None:
         "TRUSTED_PROXY_COUNT": "many",
         "DATABASE_PGBOUNCER": "perhaps",
         "MASTER_KEYS": "",
+        "PAPER_VENUE_URL": "http://venue.example.com",
     }
     said = refusal(**given)
+    assert "- PAPER_VENUE_URL is neither unix:///path nor tcp://host:port" in said
     for name in ("DATABASE_URL", "REDIS_URL", "SITE_URL", "EMAIL_URL", "LOG_LEVEL", "TRUSTED_PROXY_COUNT"):
         assert f"- {name}" in said
     assert "- DATABASE_PGBOUNCER='perhaps' is neither 1 nor 0" in said
     assert "- MASTER_KEYS or MASTER_KEYS_FILE is missing" in said
     assert "hunter2" not in said
+
+
+def test_where_a_folder_is_too_deep_for_a_socket_the_paper_venue_takes_a_port() -> None:
+    assert production()["PAPER_VENUE_URL"] == "unix:///var/lib/mikrobot/paper/venue.sock"
+    deep = settings_under(**{**PRODUCTION, "DATA_DIR": "/var/lib/" + "deep/" * 20})["PAPER_VENUE_URL"]
+    assert re.fullmatch(r"tcp://127\.0\.0\.1:2\d{4}", deep)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -66,12 +66,16 @@ from risk_management.models import (
 )
 from risk_management.rules.settings import Limits
 from risk_management.tests.rows import claim, decide, facts_of, observed, told_program
-from trading import pipeline
 from trading.ledger import ledger_of
 from trading.models import (
+    Booking,
     ClockArrival,
+    Fill,
     Follow,
+    Order,
+    Position,
     RawSignal,
+    Shard,
     Signal,
     SignalEvent,
     Source,
@@ -81,10 +85,12 @@ from trading.models import (
     SourceSecret,
     SourceStream,
     Strategy,
+    VenueLink,
 )
-from trading.pipeline import Delivery
+from trading.pipeline import Delivery, Outcome
 from trading.services import sources
-from trading.tests.sources import make_source, rest
+from trading.tests import orders
+from trading.tests.sources import make_source, rest, sent
 
 
 def tenant_models() -> list[type[TenantRow]]:
@@ -101,15 +107,15 @@ def _delivery(cast: Team) -> OutboxDelivery:
     return row
 
 
-def _delivered(cast: Team) -> pipeline.Outcome:
+def _delivered(cast: Team) -> Outcome:
     """Let a signal come in; the ledger is written by the engine, in a transaction of its own."""
-    return pipeline.ingest(make_source(cast.house.pk), rest(), now=timezone.now())
+    return sent(make_source(cast.house.pk), rest(), now=timezone.now())
 
 
 def _counted(cast: Team) -> SourceMinute:
     source = make_source(cast.house.pk)
     with ledger_of(cast.house.pk):
-        SourceMinute.turned_away(cast.house.pk, source.pk, now=timezone.now())
+        SourceMinute.turned_away(cast.house.pk, source.pk, "test", now=timezone.now())
     row: SourceMinute = SourceMinute.objects.get(source_id=source.pk)
     return row
 
@@ -197,6 +203,12 @@ MAKERS: dict[str, Callable[[Team], Any]] = {
         account=people.make_account(cast.as_alice, f"Account {uuid4().hex[:6]}"),
         strategy=Strategy.objects.filter(organization_id=PLATFORM_ID).first(),
     ),
+    "trading.Shard": lambda cast: Shard.objects.get(pk=orders.make_shard(cast.house.pk).pk),
+    "trading.VenueLink": lambda cast: VenueLink.objects.get(pk=orders.make_link(cast.house.pk).pk),
+    "trading.Order": lambda cast: Order.objects.get(pk=orders.make_order(cast.house.pk).pk),
+    "trading.Fill": lambda cast: Fill.objects.get(pk=orders.make_fill(cast.house.pk).pk),
+    "trading.Booking": lambda cast: Booking.objects.get(pk=orders.make_booking(cast.house.pk).pk),
+    "trading.Position": lambda cast: Position.objects.get(pk=orders.make_position(cast.house.pk).pk),
 }
 
 
@@ -556,7 +568,7 @@ def parameters(cast: Team) -> dict[str, str]:
     }
 
 
-def _source_with_a_message(cast: Team) -> tuple[Source, pipeline.Outcome]:
+def _source_with_a_message(cast: Team) -> tuple[Source, Outcome]:
     """Make a source that has everything a source can have: two secrets, one of which is ending, and a message."""
     with tenant_scope(cast.house.pk, user_id=cast.alice.pk), atomic():
         source, _secret = sources.make(
@@ -564,7 +576,7 @@ def _source_with_a_message(cast: Team) -> tuple[Source, pipeline.Outcome]:
         )
         sources.exchange_secret(cast.as_alice, source.pk)
     alert = {"action": "buy", "symbol": "MNQ1!", "comment": cast.alice.email}
-    return source, pipeline.ingest(source, Delivery(body=json.dumps(alert).encode()), now=timezone.now())
+    return source, sent(source, Delivery(body=json.dumps(alert).encode()), now=timezone.now())
 
 
 def fill(route: str, values: dict[str, str]) -> str:

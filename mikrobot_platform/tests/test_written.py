@@ -29,7 +29,9 @@ def test_an_object_is_written_as_json_does(values: tuple[Decimal, str, bool, int
 
 
 def test_what_has_a_writer_of_its_own_is_written_by_it() -> None:
-    fill = object_writer(("at", "kind"), (tuple, int), lambda _at, _kind: lambda value: f"[{len(value)}]", more='"is":"It"')
+    fill = object_writer(
+        ("at", "kind"), (tuple, int), lambda _at, _kind: lambda value: f"[{len(value)}]", more='"is":"It"'
+    )
     assert fill(((1, 2), 3)) == '{"at":[2],"is":"It","kind":3}'
     assert object_writer((), (), lambda _at, _kind: str)(()) == "{}"
 

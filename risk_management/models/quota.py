@@ -10,7 +10,7 @@ from accounts.models.base import TenantRow
 
 
 class DailyQuota(TenantRow):
-    """How many places of a day are taken. The day is the date in the owner's time zone."""
+    """How many places of a day are taken. The day is the date in the organization's zone."""
 
     id = models.BigAutoField(primary_key=True)
     organization_id = models.UUIDField(editable=False)

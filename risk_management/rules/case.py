@@ -12,7 +12,6 @@ from datetime import timedelta
 from decimal import ROUND_CEILING, Context, Decimal
 
 from mikrobot_platform.kernel.decisions import Decision
-from mikrobot_platform.kernel.market import Quantity
 from mikrobot_platform.kernel.money import EXACT, Money, Ratio, Within, exactly, rounded_up
 from risk_management.compliance.account import Snapshot as Seen
 from risk_management.compliance.room import Room, headroom
@@ -21,7 +20,7 @@ from risk_management.rules.facts import AccountFacts, Firm, Holding, Missing, Sn
 from risk_management.rules.floors import Floor
 from risk_management.rules.kept import kept
 from risk_management.rules.settings import Limits
-from risk_management.sizing import AccountState, HalfKelly, Lot, Purse, Scale, SizingRequest
+from risk_management.sizing import AccountState, HalfKelly, Lot, Purse, Scale, SizingRequest, Wish, lot_of, wish_of
 
 ZERO = Decimal(0)
 UPWARDS, FINEST = Context(prec=60, rounding=ROUND_CEILING), Decimal("1e-10")
@@ -116,13 +115,27 @@ class Case(Settings):
         known(self.account.stats)
         return Purse(balance, equity, free_margin, notional)
 
+    def measured_lot(self) -> Lot | Decision:
+        """Measure one lot for all accounts of the same currency and commission, to the last zero of its text."""
+        commission, rate = self.terms.commission, str(self.terms.commission_rate)
+        charged = None if commission is None else (str(commission.amount), commission.currency)
+        return self.desk.once((self.currency, charged, rate), lambda: lot_of(self.sizing_request()))
+
+    def wish(self, lot: Lot) -> Wish | Decision:
+        """Say what a follow asks for, once for all that ask for the same; Kelly's formula asks each for its record."""
+        mode, scale = self.follow.mode, self.follow.confidence_scale
+        if isinstance(mode, HalfKelly):
+            return wish_of(self.sizing_request(), lot)
+        key = (mode.words, id(scale), id(lot), self.limits.max_risk_percent is None)  # the words hold all that is set
+        return self.desk.once(key, lambda: (scale, wish_of(self.sizing_request(), lot)))[1]
+
     def scale(self) -> Scale | Decision:
         """Return what turns the account's figures into lots, or why nothing does."""
-        desk, lot = self.desk, self.desk.lot_for(self)
+        desk, lot = self.desk, self.measured_lot()
         if isinstance(lot, Decision):
             return lot
         known(self.purse)
-        wish = desk.wish_for(self, lot)
+        wish = self.wish(lot)
         return wish if isinstance(wish, Decision) else Scale(wish, lot, desk.sizing_limits_of(self.limits), desk.spec)
 
     def quantities(self, scale: Scale) -> list[Decimal]:

@@ -10,25 +10,33 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal, getcontext
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from mikrobot_platform.kernel import plain
 from mikrobot_platform.kernel.decisions import Decision
 from mikrobot_platform.kernel.instruments import InstrumentSpec
 from mikrobot_platform.kernel.market import Price, Side
-from mikrobot_platform.kernel.money import Currency, Within
+from mikrobot_platform.kernel.money import Within
 from mikrobot_platform.kernel.signals import OrderKind
 from risk_management.compliance.clock import FlatBy
 from risk_management.compliance.policy import Stance, stance
 from risk_management.compliance.program import Axis, Program
-from risk_management.rules.facts import AccountFacts, Entitlement, Firm, Lacking, Missing, Quote, Shared, Switch, Terms, known
+from risk_management.rules.facts import (
+    AccountFacts,
+    Entitlement,
+    Firm,
+    Lacking,
+    Missing,
+    Quote,
+    Shared,
+    Switch,
+    Terms,
+    known,
+)
 from risk_management.rules.kept import kept
 from risk_management.rules.settings import Follow, Hours, Limits, Strategy
-from risk_management.sizing import Costs, HalfKelly, Lot, Scale, SizingLimits, Wish, lot_of, wish_of
-
-if TYPE_CHECKING:
-    from risk_management.rules.case import Case
+from risk_management.sizing import Costs, Scale, SizingLimits
 
 T = TypeVar("T")
 
@@ -118,20 +126,6 @@ class Desk:
         most, percent, quantity = limits.max_leverage, limits.max_risk_percent, limits.max_quantity
         return self.once((SizingLimits, most, percent, quantity), lambda: sizing_limits(limits))
 
-    def lot_for(self, case: Case) -> Lot | Decision:
-        """Measure one lot for all accounts of the same currency and commission, to the last zero of its text."""
-        commission, rate = case.terms.commission, str(case.terms.commission_rate)
-        charged = None if commission is None else (str(commission.amount), commission.currency)
-        return self.once((case.currency, charged, rate), lambda: lot_of(case.sizing_request()))
-
-    def wish_for(self, case: Case, lot: Lot) -> Wish | Decision:
-        """Say what a follow asks for, once for all that ask for the same; Kelly's formula asks each for its record."""
-        mode, scale = case.follow.mode, case.follow.confidence_scale
-        if isinstance(mode, HalfKelly):
-            return wish_of(case.sizing_request(), lot)
-        key = (mode.words, id(scale), id(lot), case.limits.max_risk_percent is None)  # the words hold all that is set
-        return self.once(key, lambda: (scale, wish_of(case.sizing_request(), lot)))[1]
-
     def settings_of(self, account: AccountFacts) -> Settings | None:
         """Return what an account has set, one object for all that have set the same; None where limits are missing.
 
@@ -149,9 +143,7 @@ class Desk:
         )  # fmt: skip
         found = self._settings.get(key)
         if found is None:
-            written = tuple(
-                [write(part) for write, part in zip(_WRITERS, _PARTS(account), strict=True)]
-            )
+            written = tuple([write(part) for write, part in zip(_WRITERS, _PARTS(account), strict=True)])
             found = self._settings.get((written, key[6:]))
             if found is None:
                 found = self._settings[written, key[6:]] = Settings(self, account)

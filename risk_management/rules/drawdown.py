@@ -9,7 +9,7 @@ from mikrobot_platform.kernel.decisions import Code
 from mikrobot_platform.kernel.money import minor_unit
 from risk_management.compliance.account import Limit
 from risk_management.compliance.program import Program, Touch, Trail
-from risk_management.compliance.room import Standing, measured, standings
+from risk_management.compliance.room import Standing, measured, standings_at
 from risk_management.rules.case import ZERO, Case
 from risk_management.rules.facts import Lacking, Missing, known
 from risk_management.rules.floors import Floor, Follows
@@ -38,21 +38,20 @@ def firm_floors(case: Case) -> Ruling:
         return Deny(Code.GATE_FIRM_FAILED, {"program": program.title})
     if state.is_paused:
         return Deny(Code.GATE_FIRM_PAUSED, {"program": program.title, "until": program.day.next_reset(case.now)})
-    balance, equity, has_turned = case.balance, case.equity, case.now >= state.turns_at
+    balance, equity = case.balance, case.equity
     told: list[Decimal] = [equity]
     limits: tuple[Limit, ...] = ()
-    for standing in standings(state, program):
+    for standing in standings_at(state, program, case.now):
         limit, level, rule = standing.limit, standing.floor, standing.rule
-        name = _NAMES[limit]
-        if level is None or standing.allowance is None or (has_turned and _moves_with_the_day(limit, program)):
-            raise Lacking(Missing(f"where {name} stands"))
-        value = measured(rule, balance, equity)
-        floor = _floor(case, standing, program, name, level, standing.allowance)
+        if level is None or standing.allowance is None:
+            raise Lacking(Missing(f"where {_NAMES[limit]} stands"))
+        floor = _floor(case, standing, program, level, standing.allowance)
         case.floors.append(floor)
+        value = measured(rule, balance, equity)
         told += level, value - level
         limits += (limit,)
         if rule.touch.breaks(value, level) or equity < floor.level:
-            where = {"limit": name, "floor": floor.level, "currency": case.currency}
+            where = {"limit": floor.name, "floor": floor.level, "currency": case.currency}
             return Deny(Code.GATE_FIRM_FLOOR, {**_floors(limits)(*told), **where})
     return Allow(_floors(limits)(*told))
 
@@ -80,16 +79,10 @@ def own_drawdown(case: Case) -> Ruling:
     return Allow(numbers)
 
 
-def _moves_with_the_day(limit: Limit, program: Program) -> bool:
-    """Tell whether a floor is another one after a reset that the account has not been seen after, as `headroom` does."""
-    trail = None if program.max_loss is None else program.max_loss.trail
-    return limit is Limit.DAILY_LOSS or trail is Trail.EOD_BALANCE
-
-
-def _floor(case: Case, standing: Standing, program: Program, name: str, level: Decimal, amount: Decimal) -> Floor:
+def _floor(case: Case, standing: Standing, program: Program, level: Decimal, amount: Decimal) -> Floor:
     # A floor that is broken at its very level is one smallest coin higher for whoever may stand on it.
     coin = ZERO if standing.rule.touch is Touch.BELOW else minor_unit(case.currency)
-    level, amount = level + coin, amount - coin
+    name, level, amount = _NAMES[standing.limit], level + coin, amount - coin
     if standing.limit is Limit.DAILY_LOSS or program.max_loss is None:
         return Floor(name, level, Follows.BALANCE, amount)
     lock = None if program.max_loss.lock is None else program.max_loss.lock + coin

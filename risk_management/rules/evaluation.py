@@ -45,7 +45,7 @@ def once(judge: Callable[[Desk], Ruling]) -> Rule:
     return Rule(judge.__name__, lambda case: _asked_once(judge, case.desk), judge_signal=judge)
 
 
-class Ruled(NamedTuple):
+class Ruled(NamedTuple):  # noqa: PLW1641 - answers are a list, which has no hash
     """What was decided for one account, and what every rule that was asked said."""
 
     verdict: Verdict
@@ -81,8 +81,6 @@ class Ruled(NamedTuple):
 
     def __ne__(self, other: object) -> bool:
         return not self == other
-
-    __hash__ = None  # type: ignore[assignment]  # numbers are mappings
 
     @property
     def sends_order(self) -> bool:
@@ -124,7 +122,9 @@ class Gate:
         self.is_entry = shared.signal.action.is_entry
         self._rules, self._names = rules, tuple(rule.name for rule in rules)
         # What is asked once is asked here; then it costs an account nothing.
-        self._of_signal = [None if rule.judge_signal is None else _asked_once(rule.judge_signal, desk) for rule in rules]
+        self._of_signal = [
+            None if rule.judge_signal is None else _asked_once(rule.judge_signal, desk) for rule in rules
+        ]
         steps = [known or rule.judge for rule, known in zip(rules, self._of_signal, strict=True)]
         self._careful = Plan(self._names, steps)
         self._plans: dict[Settings, Plan] = {}
@@ -142,14 +142,14 @@ class Gate:
 
     def decide_in_batch(self, account: AccountFacts) -> Ruled:
         """Decide for one of many accounts, inside `Within(LOSSLESS)`, which its caller has entered for all of them."""
-        settings = self.desk.settings_of(account)
-        case = None if settings is None else case_of(settings, account)
-        if settings is None or case is None:
-            return self.decide_with_care(account)
         try:
-            return self._read(self._plans.get(settings) or self._plan(settings), case)
+            settings = self.desk.settings_of(account)
+            case = None if settings is None else case_of(settings, account)
+            if case is not None:
+                return self._read(self._plans.get(case.settings) or self._plan(case.settings), case)
         except DecimalException:  # a digit would be lost
-            return self.decide_with_care(account)
+            pass
+        return self.decide_with_care(account)
 
     def decide_with_care(self, account: AccountFacts) -> Ruled:
         """Decide the slow way, with nothing settled but what the signal settles: the same answer."""

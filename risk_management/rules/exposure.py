@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from risk_management.rules.case import ZERO, Case
-from risk_management.rules.facts import Correlation, Holding, known
+from risk_management.rules.facts import Correlation, Holding, Lacking, Missing, known
 from risk_management.rules.ruling import ALLOWED, Allow, Form, Reduce, Ruling
 
 _RISK = Form(at_risk=Decimal, risk=Decimal, limit=Decimal, percent=Decimal)
@@ -31,6 +31,8 @@ def correlated_risk(case: Case) -> Ruling:
     percent, threshold, symbol = limits.max_correlated_risk_percent, limits.correlation_from, case.desk.signal.symbol
     if percent is None:
         return ALLOWED
+    if correlations is None:
+        raise Lacking(Missing("which symbols move together"))
     moves = case.desk.once(correlated_risk, lambda: _moves(correlations, symbol))
     sign = case.desk.side.sign
     together = [

@@ -132,12 +132,15 @@ class Shared:
     quote: Quote | Missing
     rates: RateBook | Missing
     atr: Decimal | Missing | None  # the average true range in price; None: no setting asks for it
-    correlations: tuple[Correlation, ...] | Missing  # all pairs that are known; a pair that is not listed is unrelated
+    # All pairs that are known; a pair that is not listed is unrelated. None: nobody measures them, and a limit that
+    # needs them denies; an account without such a limit goes on.
+    correlations: tuple[Correlation, ...] | Missing | None
     # From the catalogue of instruments
     instrument: InstrumentSpec | Missing
     contract: Contract | Missing | None
-    # From the calendar of news: every release from an hour back to a day ahead
-    releases: tuple[Release, ...] | Missing
+    # From the calendar of news: every release from an hour back to a day ahead. None: nobody keeps one, and a window
+    # around news denies; an account that has none goes on.
+    releases: tuple[Release, ...] | Missing | None
     # From compliance.library: every program that an account of the shard is under, by edition, phase, size and variant
     programs: Mapping[str, Program] | Missing
     # From the switches of risk_management.services

@@ -52,4 +52,5 @@ def _closing(desk: Desk, rest: Rest) -> datetime | None:
         return None
     breaks = [] if rest.longest_break_min is None else [timedelta(minutes=rest.longest_break_min)]
     breaks += [_DAY] if rest.is_flat_over_weekend else []
-    return closes if any(not desk.spec.is_open(closes + longest) for longest in breaks) else None
+    opens = next((opens for opens, _ in desk.spec.sessions.spans(closes)), None)  # None: the calendar ends
+    return closes if any(opens is None or opens - closes > longest for longest in breaks) else None

@@ -7,7 +7,7 @@ from datetime import timedelta
 from mikrobot_platform.kernel.decisions import Code
 from risk_management.compliance.program import NewsWindow, Program
 from risk_management.rules.desk import Desk, Settings
-from risk_management.rules.facts import Release, known
+from risk_management.rules.facts import Lacking, Missing, Release, known
 from risk_management.rules.ruling import ALLOWED, Deny, Ruling
 
 _OPENINGS = frozenset({"open", "open_minis"})
@@ -17,6 +17,9 @@ def news_quiet(case: Settings) -> Ruling:
     """Hold entries around releases that move the symbol, both ends of a window included."""
     releases, limits, program = known(case.desk.shared.releases), case.conditions, case.program
     if not releases:
+        has_own = limits.news_before_min is not None or limits.news_after_min is not None
+        if releases is None and (has_own or (program is not None and program.news)):
+            raise Lacking(Missing("which news are due"))
         return ALLOWED
     if program is not None and program.news:
         found = case.desk.once((id(program), news_quiet), lambda: (_firms(case.desk, program),))[0]
@@ -31,7 +34,7 @@ def news_quiet(case: Settings) -> Ruling:
 
 def _own(desk: Desk, before_min: int, after_min: int) -> Release | None:
     before, after = timedelta(minutes=before_min), timedelta(minutes=after_min)
-    for release in known(desk.shared.releases):
+    for release in known(desk.shared.releases) or ():
         if desk.signal.symbol in release.moves and release.at - before <= desk.now <= release.at + after:
             return release
     return None
@@ -40,7 +43,7 @@ def _own(desk: Desk, before_min: int, after_min: int) -> Release | None:
 def _firms(desk: Desk, program: Program) -> Release | None:
     for window in program.news:
         if not _OPENINGS.isdisjoint(window.forbids):
-            for release in known(desk.shared.releases):
+            for release in known(desk.shared.releases) or ():
                 if window.is_open(release.at, desk.now) and _is_meant(desk, window, release):
                     return release
     return None

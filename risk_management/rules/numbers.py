@@ -34,7 +34,10 @@ def numbers_text(numbers: Mapping[str, object]) -> str:
 def numbers_writer(names: tuple[str, ...], kinds: tuple[type, ...]) -> Fill:
     """Make what writes numbers of these names and types; numbers of other types are written by `numbers_text`."""
     return object_writer(
-        names, kinds, lambda _at, kind: writer_of(kind), otherwise=lambda values: numbers_text(dict(zip(names, values, strict=True)))
+        names,
+        kinds,
+        lambda _at, kind: writer_of(kind),
+        otherwise=lambda values: numbers_text(dict(zip(names, values, strict=True))),
     )
 
 

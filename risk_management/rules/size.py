@@ -54,7 +54,7 @@ def sized(case: Case) -> Ruling:
 def _without_size(case: Case) -> Deny:
     """Let sizing say why there is none, with all that it looked at."""
     with Within(case.desk.usual):
-        lot = case.desk.lot_for(case)
+        lot = case.measured_lot()
         found = lot if isinstance(lot, Decision) else size(case.sizing_request(), lot=lot)
     assert isinstance(found, Decision), "one account was sized in two ways"
     return _denial(found)

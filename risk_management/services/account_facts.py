@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db import connections
 
-from accounts.models import AccountStatus, Membership, Organization, Role, TradingAccount
+from accounts.models import AccountStatus, Organization, TradingAccount
 from accounts.services.tiers import tiers_of
 from accounts.tiers import TERMS, Tier
 from mikrobot_platform.db import scope as scopes
@@ -115,12 +115,10 @@ def load(
 
 
 def _houses(owners: Sequence[UUID], now: datetime) -> Mapping[UUID, _House]:
-    """Describe each organization; one without an owner is not described, and its facts are missing."""
-    seats = Membership.objects.filter(organization_id__in=owners, role=Role.OWNER)
-    zones = dict(seats.values_list("organization_id", "user__time_zone"))
-    active = set(
-        Organization.objects.filter(pk__in=owners, suspended_at=None, closing_at=None).values_list("pk", flat=True)
-    )
+    """Describe each organization; one that is out of sight is not described, and its facts are missing."""
+    found: list[Organization] = list(Organization.objects.filter(pk__in=owners))
+    zones = {row.pk: row.zone_at(now) for row in found}
+    active = {row.pk for row in found if not row.is_suspended and not row.is_closing}
     tiers = tiers_of(list(owners), now=now)
     days = {owner: quota.day_of(zone, now) for owner, zone in zones.items()}
     used = quota.used(days)
@@ -153,7 +151,7 @@ def _facts(
         account=str(row.pk),
         organization=str(row.organization_id),
         currency=Currency(row.currency),
-        zone=Missing("the time zone of the account's owner") if house is None else house.zone,
+        zone=Missing("the time zone of the organization") if house is None else house.zone,
         follow=Missing("how the account follows the strategy"),
         limits=Missing("what the account's owner allows it") if own is None else own,
         entitlement=Missing("the tier of the organization")

@@ -12,12 +12,13 @@ from django.utils.translation import gettext as _
 
 from accounts import audit, outbox
 from accounts.access import Caller, Permission, Refused
-from accounts.models import AccountStatus, Membership, Role, TradingAccount
+from accounts.models import AccountStatus, TradingAccount
 from mikrobot_platform.kernel import plain
 from mikrobot_platform.kernel.events import EventName
 from risk_management import limits as own
 from risk_management.models import AccountLimits
 from risk_management.rules.settings import Limits
+from risk_management.services.days import zone_of
 from risk_management.services.programs import day_clock
 
 
@@ -65,7 +66,7 @@ def set_limits(caller: Caller, account_id: UUID, wanted: Limits, *, now: datetim
     row: AccountLimits | None = AccountLimits.objects.select_for_update().filter(account_id=account_id).first()
     if row is None:
         row = AccountLimits(organization_id=caller.organization_id, account=account, current=plain.text(wanted))
-        tightened: tuple[str, ...] = own.changed_names(Limits(max_leverage=wanted.max_leverage), wanted)
+        tightened: tuple[str, ...] = own.set_names(wanted)
         waits: tuple[str, ...] = ()
     else:
         before = row.at(now)
@@ -76,7 +77,7 @@ def set_limits(caller: Caller, account_id: UUID, wanted: Limits, *, now: datetim
         row.current = plain.text(holds)
     row.pending, row.pending_from, row.pending_zone = "", None, ""
     if waits:
-        clock = day_clock(account, _owner_zone(), now=now)
+        clock = day_clock(account, zone_of(caller.organization_id, now), now=now)
         row.pending, row.pending_from, row.pending_zone = plain.text(wanted), clock.next_reset(now), clock.zone
     row.changed_at = now
     row.save()
@@ -105,12 +106,6 @@ def _tell(
             values = {name: own.value_words(getattr(wanted, name)) for name in names}
             audit.record(action, account, values=values, **({"holds_from": at} if at else {}))
             outbox.publish(EventName.LIMITS_CHANGED, account=str(account.pk), names=list(names), holds_from=at)
-
-
-def _owner_zone() -> str:
-    owner = Membership.objects.select_related("user").get(role=Role.OWNER)
-    zone: str = owner.user.time_zone
-    return zone
 
 
 def _own(account_id: UUID) -> TradingAccount:

@@ -72,7 +72,7 @@ def key_of(program: Program) -> str:
 
 
 def day_clock(account: TradingAccount, zone: str, *, now: datetime) -> ResetClock:
-    """Return the clock by which an account's days turn: its firm's, or midnight where its owner lives."""
+    """Return the clock by which an account's days turn: its firm's, or midnight in its organization's zone."""
     program = program_of(account, on=now.date())
     return ResetClock(zone=zone, at=time(0)) if program is None else program.day
 

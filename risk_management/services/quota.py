@@ -1,4 +1,4 @@
-"""The daily quota: so many trades of an organization between two midnights of its owner's time zone."""
+"""The daily quota: so many trades of an organization between two midnights of its trading zone."""
 
 from __future__ import annotations
 

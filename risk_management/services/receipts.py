@@ -80,6 +80,7 @@ class Again:
     """A receipt that was made once more from the stored facts."""
 
     is_identical: bool
+    code: str
     text: str
 
 
@@ -90,7 +91,7 @@ def again(receipt: Receipt) -> Again | None:
         return None
     told = {name: version for name, version in receipt.versions.items() if name not in _WORKED_OUT}
     made = papers.again(facts, versions=told)
-    return Again(is_identical=made.text == receipt.body, text=made.text)
+    return Again(is_identical=made.text == receipt.body, code=made.ruled.code.value, text=made.text)
 
 
 def find(receipt_id: UUID) -> tuple[Receipt, Again | None] | None:

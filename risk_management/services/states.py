@@ -18,7 +18,7 @@ from uuid import UUID
 from django.db import connections, transaction
 from django.db.models import Sum
 
-from accounts.models import Membership, Role, TradingAccount
+from accounts.models import TradingAccount
 from accounts.tenancy import system_scope, tenant_scope
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.kernel import plain
@@ -30,6 +30,7 @@ from risk_management.compliance.room import Room, crossings, headroom
 from risk_management.kelly import TradeStats
 from risk_management.models import AccountEvent, AccountState
 from risk_management.services import limits, programs, stats, warnings
+from risk_management.services.days import zone_of
 
 SCOPE = "gate.days"
 _EVENT = plain.codec(compliance.Event)
@@ -148,21 +149,16 @@ def _look(row: AccountState, event: compliance.Snapshot, seen: Seen | None) -> N
 
 
 def _close_days(row: AccountState, event: compliance.Snapshot) -> None:
-    """Raise the highest close when the owner's day has turned since the last snapshot.
+    """Raise the highest close when the organization's day has turned since the last snapshot.
 
     Of the balances before and after, the higher one: the customer's own floor then stands no lower than it should.
     """
     if row.seen_at is None or row.balance is None:
         row.peak_close = event.balance
         return
-    zone = _owner_zone()
+    zone = zone_of(row.organization_id, event.at)
     if own.periods(zone, row.seen_at).day != own.periods(zone, event.at).day:
         row.peak_close = max(row.peak_close or row.balance, row.balance, event.balance)
-
-
-def _owner_zone() -> str:
-    zone: str = Membership.objects.select_related("user").get(role=Role.OWNER).user.time_zone
-    return zone
 
 
 def _state_of(row: AccountState) -> compliance.AccountState | None:
@@ -312,7 +308,7 @@ def _own_rooms(row: AccountState, now: datetime) -> tuple[own.OwnRoom, ...]:
     standing = limits.standing(row.account_id, now=now)
     if standing is None or row.balance is None or row.equity is None:
         return ()
-    found = own.periods(_owner_zone(), now)
+    found = own.periods(zone_of(row.organization_id, now), now)
     results = own.Results(
         day=_settled_since(row.account_id, found.day.starts, now),
         week=_settled_since(row.account_id, found.week.starts, now),

@@ -2,8 +2,9 @@
 
 Who may lift what (`refusal_to_lift`):
 1. A switch: whoever set it, and anybody else who may lift at that level.
-2. A lockout ends by time, or by a second person: never by the one who set it. What the system has set (a limit that was
-   broken) counts as set by everybody in the organization, so that staff are the second person.
+2. A lockout ends by time, or by a second person: never by the one who set it, whether as a customer or as staff. What
+   the system or a key has set (a limit that was broken) counts as set by everybody in the organization, so that staff
+   who do not belong to it are the second person.
 3. An API key sets and never lifts. It cannot show who is behind it.
 Whoever is locked out cannot shorten it either: nothing changes a switch, and setting one more only adds.
 """
@@ -21,8 +22,9 @@ from django.utils.translation import gettext as _
 from accounts import audit, outbox
 from accounts.access import Caller, Permission, Refused
 from accounts.audit import Actor
-from accounts.models import TradingAccount
+from accounts.models import Membership, TradingAccount
 from accounts.models.audit import PLATFORM_ID
+from accounts.services.reasons import clean_reason
 from accounts.tenancy import tenant_scope
 from mikrobot_platform.kernel.events import EventName
 from risk_management.models import Level, Switch
@@ -125,15 +127,18 @@ def lift(caller: Caller, switch_id: UUID, reason: str, *, now: datetime) -> Swit
     return _lift(row, reason, now)
 
 
-def refusal_to_lift(row: Switch, who: Actor) -> str | None:
+PEOPLE = ("user", "staff")  # one person has one id, whichever door they come through
+
+
+def refusal_to_lift(row: Switch, who: Actor, *, is_member: bool) -> str | None:
     """Say which rule keeps somebody from lifting a switch, as a stable code; None when none does."""
-    if who.kind not in ("user", "staff"):
+    if who.kind not in PEOPLE:
         return "person_required"
     if not row.is_lockout:
         return None
-    is_own = (row.set_by_kind, row.set_by_id) == (who.kind, who.id)
-    is_everybodys = row.set_by_kind in ("system", "key") and who.kind != "staff"
-    return "second_person_required" if is_own or is_everybodys else None
+    is_by_a_person = row.set_by_kind in PEOPLE
+    is_own = row.set_by_id == who.id if is_by_a_person else is_member or who.kind != "staff"
+    return "second_person_required" if is_own else None
 
 
 # --- Deeds of staff: inside system_scope("staff") ---------------------------------------------------------------------
@@ -151,6 +156,16 @@ def switch_platform_off(
     level = Level.PLATFORM if strategy_id is None else Level.STRATEGY
     row = _new(PLATFORM_ID, level, reason, now=now, target=strategy_id, until=until, is_lockout=is_lockout)
     audit.record_platform("switch.off", row, **_told(row))
+    return row
+
+
+def switch_off_for(
+    organization_id: UUID, level: Level, reason: str, *, now: datetime, target: UUID | None = None
+) -> Switch:
+    """Hold entries of a customer, for whom staff act; in that organization's scope."""
+    row = _new(organization_id, level, reason, now=now, target=target, until=None, is_lockout=False)
+    audit.record("switch.off", row, **_told(row))
+    outbox.publish(EventName.SWITCH_OFF, switch=str(row.pk), level=row.level, reason=row.reason)
     return row
 
 
@@ -181,9 +196,7 @@ def _new(
     until: datetime | None,
     is_lockout: bool,
 ) -> Switch:
-    words, who = " ".join(reason.split())[:300], audit.actor()
-    if not words:
-        raise Refused("reason_missing", _("Say why."))
+    words, who = clean_reason(reason), audit.actor()
     if until is not None and until <= now:
         raise Refused("until_past", _("That is over already."))
     if level is Level.STRATEGY and target is None:
@@ -204,23 +217,25 @@ def _new(
 
 
 def _lift(row: Switch, reason: str, now: datetime) -> Switch:
-    who, words = audit.actor(), " ".join(reason.split())[:300]
+    who, words = audit.actor(), clean_reason(reason)
     if not row.holds(now):
         raise Refused("switch_over", _("This has ended already."))
-    if not words:
-        raise Refused("reason_missing", _("Say why."))
-    code = refusal_to_lift(row, who)
+    code = refusal_to_lift(row, who, is_member=_is_member(row, who))
     if code == "person_required":
         raise Refused(code, _("Only a signed-in person can do this."))
     if code is not None:
         raise Refused(code, _("A lockout ends by itself, or a second person lifts it; not the one who set it."))
     row.lifted_at, row.lifted_by_kind, row.lifted_by_id, row.lift_reason = now, who.kind, who.id, words
     row.save(update_fields=["lifted_at", "lifted_by_kind", "lifted_by_id", "lift_reason"])
-    record = audit.record_platform if row.is_of_platform else audit.record
-    record("switch.lifted", row, **_told(row), lifted_because=words)
+    audit.record_of(row.organization_id, "switch.lifted", row, **_told(row), lifted_because=words)
     if not row.is_of_platform:
         outbox.publish(EventName.SWITCH_LIFTED, switch=str(row.pk), level=row.level, reason=words)
     return row
+
+
+def _is_member(row: Switch, who: Actor) -> bool:
+    members = Membership.objects.filter(organization_id=row.organization_id).values_list("user_id", flat=True)
+    return who.id in map(str, members)
 
 
 def _told(row: Switch) -> dict[str, object]:

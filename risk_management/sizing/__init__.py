@@ -108,6 +108,6 @@ __all__ = [
     "HARD_CAP_PERCENT", "PRESET_PERCENT", "AccountState", "Basis", "Bound", "ConfidenceScale", "Costs",
     "FixedMoney", "FixedQuantity", "HalfKelly", "Lot", "Mode", "MultiplierOfSource", "PercentOfBalance",
     "PercentOfEquity", "Preset", "ProportionalToSource", "Purse", "RangeGate", "Scale", "Sizing",
-    "SizingLimits", "SizingRequest", "SourceTrade", "VolatilityTarget", "Wish", "caps_of", "least", "lot_of", "preset", "preview",
-    "range_outside", "reward_too_small", "shares", "size", "wish_of",
+    "SizingLimits", "SizingRequest", "SourceTrade", "VolatilityTarget", "Wish", "caps_of", "least", "lot_of",
+    "preset", "preview", "range_outside", "reward_too_small", "shares", "size", "wish_of",
 ]  # fmt: skip

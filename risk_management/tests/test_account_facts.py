@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import TradingAccount, User
+from accounts.models import TradingAccount
 from accounts.services import staff
 from accounts.tenancy import atomic, system_scope, tenant_scope
 from accounts.tests import people
@@ -41,7 +41,7 @@ def load(*accounts: UUID, symbol: str = "EURUSD", now: datetime = NOW) -> Loaded
 
 
 def trading_account(cast: Team, name: str = "Paper one", *, with_limits: bool = True) -> UUID:
-    User.objects.filter(pk=cast.alice.pk).update(time_zone="Europe/Helsinki")
+    people.set_zone(cast.house, "Europe/Helsinki")
     account = people.make_account(cast.as_alice, name)
     with tenant_scope(cast.house.pk), atomic():
         TradingAccount.objects.filter(pk=account.pk).update(is_auto_trading=True)
@@ -210,10 +210,10 @@ def test_what_is_off_is_told() -> None:
     cast = team()
     account, paused = trading_account(cast), people.make_account(cast.as_alice, "Off").pk
     with tenant_scope(cast.house.pk), atomic():
-        switches.switch_off(cast.as_alice, Level.ORGANIZATION, "enough", now=NOW)
+        switches.switch_off(cast.as_alice, Level.ORGANIZATION, "enough for today", now=NOW)
     first, second = sorted(load(account, paused).accounts, key=lambda facts: facts.account != str(account))
     assert first.account_stop is None
-    assert first.organization_stop == Switch(reason="enough", since=NOW)
+    assert first.organization_stop == Switch(reason="enough for today", since=NOW)
     assert isinstance(second.account_stop, Switch)
     assert second.account_stop.reason == "auto-trading is off"
 
@@ -237,7 +237,7 @@ def test_one_query_a_table_however_many_accounts() -> None:
         with system_scope(SCOPE), CaptureQueriesContext(connections["engine"]) as queries:
             assert len(account_facts.load(shard, symbol="EURUSD", now=NOW).accounts) == len(shard)
         counts.append(len(queries))
-    assert counts == [10, 10]
+    assert counts == [9, 9]
 
 
 def test_a_stranger_loads_nothing() -> None:

@@ -17,8 +17,8 @@ from mikrobot_platform.kernel import plain
 from mikrobot_platform.kernel.decisions import Verdict
 from mikrobot_platform.kernel.market import Quantity
 from mikrobot_platform.kernel.money import money
-from risk_management.rules import VERSION, Gate, decide, decide_many, gate
 from risk_management.compliance.program import Axis
+from risk_management.rules import VERSION, Gate, decide, decide_many, gate
 from risk_management.rules.facts import AccountFacts, Missing, Shared, Switch
 from risk_management.rules.receipt import Clerk, StoredFacts
 from risk_management.rules.ruling import WORDS
@@ -234,7 +234,8 @@ def test_a_figure_too_long_is_counted_with_care_and_written_alike(
 def test_settings_that_differ_in_anything_are_not_taken_for_each_other() -> None:
     """Each of these is settled once for all accounts that have set the same."""
     changes: list[dict[str, Any]] = [
-        {"follow__is_active": False}, {"follow__paused_until": NOW + timedelta(hours=1)}, {"follow__sides": frozenset()},
+        {"follow__is_active": False}, {"follow__paused_until": NOW + timedelta(hours=1)},
+        {"follow__sides": frozenset()},
         {"follow__symbols": frozenset({"XAUUSD"})}, {"follow__hours": bench.LONDON},
         {"entitlement__opens_trades": False}, {"entitlement__tier": "free"}, {"limits__max_spread": d("0.00001")},
         {"limits__hours": bench.LONDON}, {"terms__commission": money("3.5", "EUR")},

@@ -479,6 +479,15 @@ def test_nothing_is_opened_shortly_before_a_weekend_that_must_be_flat() -> None:
         assert decide(shared(**moved), account(snapshot__at=at), now=at).sends_order  # a challenge may stay in
 
 
+def test_a_night_is_no_weekend_even_for_what_closes_for_most_of_the_day() -> None:
+    spec = replace(EURUSD, sessions=Sessions(zone="UTC", windows=windows("Mon-Fri 14:30-21:00")))
+    for days_back, denies in ((0, True), (1, False), (2, False)):  # NOW is a Friday
+        at = NOW.replace(hour=20, minute=50) - timedelta(days=days_back)
+        moved = {"signal__received_at": at, "quote__at": at, "instrument": spec}
+        ruled = decide(with_funded(**moved), funded(snapshot__at=at), now=at)
+        assert (ruled.code is C.GATE_FLAT_BY) is denies, days_back
+
+
 def test_nothing_is_opened_shortly_before_the_customers_own_deadline() -> None:
     flat = program_of(TOPSTEP).flat_by
     assert flat is not None  # 15:10 in Chicago, which is 21:10 UTC in November

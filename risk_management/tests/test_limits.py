@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from accounts.access import Refused
 from accounts.models import AuditEntry, OutboxEvent, User
+from accounts.services import organizations
 from accounts.tenancy import atomic, system_scope, tenant_scope
 from accounts.tests import people
 from accounts.tests.people import Team, team
@@ -22,13 +23,17 @@ from mikrobot_platform.kernel.sessions import Window
 from risk_management import limits as own
 from risk_management.compliance.clock import FlatBy
 from risk_management.rules.settings import Hours, Limits, Trail, Trailing
-from risk_management.services import SCOPE, limits
+from risk_management.services import SCOPE, account_facts, limits
 from risk_management.services.limits import Standing
 
 NOW = datetime(2026, 11, 20, 14, tzinfo=UTC)
 D = Decimal
 BASE = Limits(max_leverage=D(30))
 PRAGUE = "Europe/Prague"
+# What the trail says of BASE: leverage, and what holds because nobody has said otherwise.
+UNSAID = {
+    "max_leverage": "30", "buffer": "0", "correlation_from": "0.7", "allows_opposite": "no", "keeps_best_day": "yes"
+}  # fmt: skip
 
 
 def hours(opens: int, closes: int, zone: str = PRAGUE) -> Hours:
@@ -148,7 +153,7 @@ def test_values_that_make_sense_have_no_problem() -> None:
 
 # --- From when -------------------------------------------------------------------------------------------------------
 def account_of(cast: Team, zone: str, **fields: Any) -> Any:
-    User.objects.filter(pk=cast.alice.pk).update(time_zone=zone)
+    people.set_zone(cast.house, zone)
     return people.make_account(cast.as_alice, **fields).pk
 
 
@@ -206,6 +211,27 @@ def test_the_next_day_begins_by_the_wall_clock_also_when_clocks_are_set(
     assert holds(cast, account, end).day_loss is None
 
 
+def test_no_zone_of_a_profile_and_no_change_of_zone_brings_the_next_day_nearer() -> None:
+    """NOW is 14:00 UTC; in Tokyo the next day begins in an hour, in Prague in nine."""
+    cast = team()
+    account = account_of(cast, PRAGUE)
+    put(cast, account, replace(BASE, day_loss=D(500)), NOW)
+    User.objects.filter(pk=cast.alice.pk).update(time_zone="Asia/Tokyo")
+    midnight = datetime(2026, 11, 20, 23, tzinfo=UTC)
+    assert put(cast, account, BASE, NOW).later_from == midnight
+    with tenant_scope(cast.house.pk, user_id=cast.alice.pk), atomic():
+        organizations.change_zone(cast.as_alice, "Asia/Tokyo", now=NOW)
+    told = put(cast, account, replace(BASE, day_loss=D(900)), NOW)
+    assert told.later_from == midnight
+    with system_scope(SCOPE):
+        facts = account_facts.load([account], symbol="EURUSD", now=NOW + timedelta(hours=2)).accounts[0]
+    assert (facts.zone, facts.day) == (PRAGUE, midnight.date())
+    moved = midnight + timedelta(hours=24)
+    with system_scope(SCOPE):
+        facts = account_facts.load([account], symbol="EURUSD", now=moved).accounts[0]
+    assert facts.zone == "Asia/Tokyo"
+
+
 def test_a_prop_account_waits_for_its_firms_reset() -> None:
     cast = team()
     people.accept_documents(cast.as_alice)
@@ -250,11 +276,28 @@ def test_both_ways_stand_in_the_trail_and_in_the_news() -> None:
     with tenant_scope(cast.house.pk), atomic():
         trail = [(row.action, row.data) for row in AuditEntry.objects.filter(action__startswith="limits.")]
         news = OutboxEvent.objects.filter(name="limits.changed").count()
-    assert trail[1:] == [
+    assert trail == [
+        ("limits.tightened", {"values": UNSAID | {"day_loss": "500"}}),
         ("limits.tightened", {"values": {"max_open": "2"}}),
         ("limits.loosened", {"values": {"day_loss": "900"}, "holds_from": "2026-11-20T23:00:00+00:00"}),
     ]
     assert news == len(trail) == 3
+
+
+def test_first_limits_of_leverage_alone_are_told_as_well() -> None:
+    cast = team()
+    put(cast, account_of(cast, PRAGUE), BASE, NOW)
+    with tenant_scope(cast.house.pk), atomic():
+        [entry] = AuditEntry.objects.filter(action__startswith="limits.")
+        [news] = OutboxEvent.objects.filter(name="limits.changed")
+    assert (entry.action, entry.data) == ("limits.tightened", {"values": UNSAID})
+    assert sorted(news.data["names"]) == sorted(UNSAID)
+
+
+def test_every_limit_that_is_set_is_named() -> None:
+    assert set(own.set_names(BASE)) == UNSAID.keys()
+    full = Limits(**{name: ladder[-1] for name, ladder in LADDERS.items()})
+    assert set(own.set_names(full)) == LADDERS.keys()
 
 
 def test_a_viewer_and_a_stranger_set_nothing() -> None:

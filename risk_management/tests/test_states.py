@@ -156,7 +156,7 @@ def test_each_level_of_a_firms_limit_is_news_once_a_day() -> None:
 
 def test_each_level_of_an_own_limit_is_news_once_a_period() -> None:
     cast = team()
-    User.objects.filter(pk=cast.alice.pk).update(time_zone="Europe/Prague")
+    people.set_zone(cast.house, "Europe/Prague")
     account = people.make_account(cast.as_alice).pk
     with tenant_scope(cast.house.pk), atomic():
         limits.set_limits(cast.as_alice, account, Limits(max_leverage=D(30), day_loss=D(100)), now=MIDNIGHT)

@@ -20,7 +20,7 @@ from accounts.models.audit import PLATFORM_ID
 from accounts.tenancy import atomic, system_scope, tenant_scope
 from accounts.tests import people
 from accounts.tests.people import Team, team
-from accounts.tests.staff_desk import desk, do
+from accounts.tests.staff_desk import desk, do, staff_user
 from mikrobot_platform.db.ids import new_id
 from risk_management.models import Level, Switch
 from risk_management.rules import decide, facts
@@ -115,10 +115,21 @@ def test_a_viewer_sets_nothing_and_a_stranger_finds_no_account() -> None:
     assert told(cast) == Switches()
 
 
-@pytest.mark.parametrize(("more", "code"), [({"until": NOW}, "until_past"), ({"reason": "  "}, "reason_missing")])
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"until": NOW}, "until_past"),
+        ({"reason": "  "}, "reason_missing"),
+        ({"reason": "too short"}, "reason_missing"),
+        ({"reason": "." * 10}, "reason_missing"),
+        ({"reason": "\u200b" * 10}, "reason_missing"),
+        ({"reason": "\u3164" * 10}, "reason_missing"),
+        ({"reason": "see https://elsewhere.example/"}, "reason_missing"),
+    ],
+)
 def test_a_switch_has_a_reason_and_an_end_that_is_to_come(more: dict[str, object], code: str) -> None:
     cast = team()
-    given: dict[str, object] = {"reason": "why not", **more}
+    given: dict[str, object] = {"reason": "why not today", **more}
     with pytest.raises(Refused) as refused, acting(cast.as_alice):
         switches.switch_off(cast.as_alice, Level.ORGANIZATION, now=NOW, **given)  # type: ignore[arg-type]
     assert refused.value.code == code
@@ -180,7 +191,7 @@ def test_a_key_sets_and_never_lifts() -> None:
     row = off(cast.as_alice)
     by_key = audit.acting_as(Actor(kind="key", id="mk_1"))
     with pytest.raises(Refused, match="signed-in person"), tenant_scope(cast.house.pk), atomic(), by_key:
-        switches.lift(cast.as_alice, row.pk, "because", now=NOW)
+        switches.lift(cast.as_alice, row.pk, "because it is right", now=NOW)
 
 
 # --- Staff -----------------------------------------------------------------------------------------------------------
@@ -188,15 +199,15 @@ def test_the_platform_is_switched_off_by_staff_for_everybody() -> None:
     cast, strategy = team(), new_id()
     with as_staff():
         row = switches.switch_platform_off("the feed is wrong", now=NOW, is_lockout=True)
-        switches.switch_platform_off("it loses", now=NOW, strategy_id=strategy, until=NOW + HOUR)
+        switches.switch_platform_off("it loses every day", now=NOW, strategy_id=strategy, until=NOW + HOUR)
     try:
         assert told(cast).platform == facts.Switch(reason="the feed is wrong", since=NOW, until=None)
         assert told(cast).strategy is None
         found = told(cast, strategy_id=strategy).strategy
         assert found is not None
-        assert found.reason == "it loses"
+        assert found.reason == "it loses every day"
         with pytest.raises(Refused, match="second person"), as_staff():
-            switches.lift_as_staff(row.pk, "it was me", now=NOW)
+            switches.lift_as_staff(row.pk, "it was me alone", now=NOW)
         with pytest.raises(Refused, match="no such switch"):
             lift(cast.as_alice, row)
     finally:
@@ -213,19 +224,64 @@ def test_the_web_does_not_write_the_platforms() -> None:
 
 
 def test_staff_switch_the_platform_off_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
-    one, other = (people.make_user(name, is_staff=True).email for name in ("sam", "sue"))
+    one, other = (staff_user().email for _ in range(2))
     call_command("platform_switch", "off", "--by", one, "--reason", "the feed is wrong", "--lockout")
     pk = capsys.readouterr().out.split()[-1]
     call_command("platform_switch", "list")
     assert f"{pk}  the platform  until it is lifted  LOCKOUT  the feed is wrong" in capsys.readouterr().out
-    for who, problem in ((one, "second person"), (people.make_user("nobody").email, "is not staff")):
+    for who in (one, other):  # whoever types may be the same person behind both
+        with pytest.raises(CommandError, match="on the staff page"):
+            call_command("platform_switch", "lift", pk, "--by", who, "--reason", "it is right again")
+    with system_scope("doctor"):
+        assert Switch.objects.get(pk=pk).holds(NOW)
+    client = desk(User.objects.get(email=one))
+    do(client, Switch(pk=pk), "lift")
+    with system_scope("doctor"):
+        assert Switch.objects.get(pk=pk).lifted_at is None, "on the page, whoever set it is known"
+    assert do(desk(User.objects.get(email=other)), Switch(pk=pk), "lift").status_code == 302
+    with system_scope("doctor"):
+        assert Switch.objects.get(pk=pk).lifted_at is not None
+
+
+def test_a_switch_that_is_no_lockout_is_lifted_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    one = people.make_user("sam", is_staff=True).email
+    call_command("platform_switch", "off", "--by", one, "--reason", "the feed is wrong")
+    pk = capsys.readouterr().out.split()[-1]
+    for who, reason, problem in (
+        (people.make_user("nobody").email, "it is right again", "is not staff"),
+        (one, ".", "Say why"),
+        (one, "\u200b" * 10, "Say why"),
+        (one, "it is \u202eright again", "invisible"),
+    ):
         with pytest.raises(CommandError, match=problem):
-            call_command("platform_switch", "lift", pk, "--by", who, "--reason", "it is right")
-    call_command("platform_switch", "lift", pk, "--by", other, "--reason", "it is right")
-    call_command("platform_switch", "lift", pk, "--by", other, "--reason", "it is right")
+            call_command("platform_switch", "lift", pk, "--by", who, "--reason", reason)
+    call_command("platform_switch", "lift", pk, "--by", one, "--reason", "it is right again")
+    call_command("platform_switch", "lift", pk, "--by", one, "--reason", "it is right again")
     assert "nothing was changed" in capsys.readouterr().out
     with pytest.raises(CommandError, match="no switch"):
-        call_command("platform_switch", "lift", str(new_id()), "--by", other, "--reason", "x")
+        call_command("platform_switch", "lift", str(new_id()), "--by", one, "--reason", "it is right again")
+
+
+def test_one_person_behind_two_doors_is_one_person() -> None:
+    """A customer who is staff as well sets a lockout as the one and is refused as the other."""
+    cast = team()
+    row = off(cast.as_alice, is_lockout=True)
+    with pytest.raises(Refused, match="second person"), as_staff(str(cast.alice.pk)):
+        switches.lift_as_staff(row.pk, "it was me alone", now=NOW + HOUR)
+    assert told(cast).organizations.keys() == {cast.house.pk}
+    with as_staff():
+        assert switches.lift_as_staff(row.pk, "the owner has asked us", now=NOW + HOUR)
+
+
+def test_staff_who_belong_to_an_organization_are_not_its_second_person() -> None:
+    cast = team()
+    account = people.make_account(cast.as_alice)
+    with tenant_scope(cast.house.pk), atomic():
+        row = switches.lock_out(account.pk, "your loss of a day was reached", now=NOW, until=NOW + 10 * HOUR)
+    for member in (cast.alice, cast.bob):
+        with pytest.raises(Refused, match="second person"), as_staff(str(member.pk)):
+            switches.lift_as_staff(row.pk, "it was wrong, I think", now=NOW + HOUR)
+    assert told(cast).accounts.keys() == {account.pk}
 
 
 def test_the_staff_page_lifts_for_a_customer_and_not_twice() -> None:

@@ -21,6 +21,9 @@ from trading.api.answers import headers_of, said, status_of
 from trading.pipeline import Outcome
 from trading.services import reception
 from trading.services.reception import Knock
+from trading.sources.ea_push import MAX_SEQUENCE
+
+MAX_DIGITS = len(str(MAX_SEQUENCE))
 
 
 @csrf_exempt
@@ -42,11 +45,10 @@ def tradingview(request: HttpRequest, secret: str) -> JsonResponse:
 
 def knock_of(request: HttpRequest) -> Knock:
     """Take a request apart; of a body that is too large only so much is read as shows that it is."""
-    declared = request.META.get("CONTENT_LENGTH") or ""
     return Knock(
         body=request.read(LIMITS.max_bytes + 1),
         headers=dict(request.headers),
-        declared_bytes=int(declared) if declared.isascii() and declared.isdigit() else None,
+        declared_bytes=_number(request.META.get("CONTENT_LENGTH") or ""),
         address=address.of(request),
     )
 
@@ -61,4 +63,9 @@ def _sequence(body: bytes) -> int | None:
         found = read_object(body.decode("utf-8-sig", "replace")).get("sequence")
     except Unreadable:
         return None
-    return int(found.text) if isinstance(found, Numeral) and found.text.isdigit() else None
+    return _number(found.text) if isinstance(found, Numeral) else None
+
+
+def _number(text: str) -> int | None:
+    """Read a whole number; one that is longer than any of ours is none (int() raises beyond 4,300 digits)."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else None

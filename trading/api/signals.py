@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from accounts.access import Caller, Permission, Refused
 from accounts.api.problems import problem
 from accounts.api.views import caller_of
-from mikrobot_platform.kernel.strict_json import LIMITS
+from mikrobot_platform.kernel.strict_json import MAX_KEPT
 from trading.api.answers import headers_of, is_accepted, said, status_of
 from trading.models import RawState, Signal, SignalEvent
 from trading.pipeline import Delivery, Outcome, receive
@@ -24,7 +24,7 @@ MAX_KEY = 255
 
 
 class SignalsView(APIView):
-    """POST a signal. The Idempotency-Key makes a repetition harmless; an `id` in the body does so for ever."""
+    """POST a signal. The Idempotency-Key makes a repetition harmless, and so does an `id` in the body, for ever."""
 
     changes = Permission.SIGNAL
 
@@ -34,7 +34,7 @@ class SignalsView(APIView):
         if not key or len(key) > MAX_KEY or not (key.isascii() and key.isprintable()):
             raise Refused("idempotency_key_missing", _("Send an Idempotency-Key of 1 to 255 plain characters."))
         stream = request.stream  # past DRF's parsers: the ledger keeps bytes, and a parser of ours reads them
-        body = stream.read(LIMITS.max_bytes + 1) if stream else b""
+        body = stream.read(MAX_KEPT) if stream else b""
         headers = {"Content-Type": request.content_type or "", "Idempotency-Key": key}
         headers["User-Agent"] = request.headers.get("User-Agent", "")
         source = built_in(caller.organization_id, "rest")

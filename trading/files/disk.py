@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from django.conf import settings
 
 from mikrobot_platform.kernel.decisions import Code, Refusal, Unreadable, refusal, unreadable
-from trading.pipeline import MAX_KEPT
+from mikrobot_platform.kernel.strict_json import MAX_KEPT
 
 # A share answers with one of these while the other side has the file open for itself.
 _HELD = frozenset({errno.EACCES, errno.EPERM, errno.EBUSY, errno.EAGAIN, errno.ETXTBSY})

@@ -1,18 +1,26 @@
-"""Sources, the ledger of signals, strategies and who follows them. One file a noun; this page is the index."""
+"""Sources, the ledger of signals, strategies and who follows them, orders. One file a noun; this page is the index."""
 
 from trading.models.files import ReadBy, SourceFile
+from trading.models.orders import Booking, BookingKind, Fill, Order, Position, PositionState, Shard, VenueLink
 from trading.models.signals import EventKind, RawSignal, RawState, Signal, SignalEvent, SignalState
 from trading.models.sources import ClockArrival, Source, SourceMinute, SourceNonce, SourceSecret, SourceStream
 from trading.models.strategies import Follow, RiskMode, Strategy
 
 __all__ = [
+    "Booking",
+    "BookingKind",
     "ClockArrival",
     "EventKind",
+    "Fill",
     "Follow",
+    "Order",
+    "Position",
+    "PositionState",
     "RawSignal",
     "RawState",
     "ReadBy",
     "RiskMode",
+    "Shard",
     "Signal",
     "SignalEvent",
     "SignalState",
@@ -23,4 +31,5 @@ __all__ = [
     "SourceSecret",
     "SourceStream",
     "Strategy",
+    "VenueLink",
 ]

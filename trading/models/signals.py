@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.db.models.fields.json import KeyTextTransform
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.base import TenantRow
@@ -66,6 +67,7 @@ class RawSignal(LedgerRow):
     sentence = models.TextField(blank=True)
     signal_id = models.UUIDField(null=True)  # what it became, or repeats
     attempts = models.PositiveSmallIntegerField(default=0)  # how often the sweep had to take it up
+    tried_at = models.DateTimeField(null=True)  # when it did so last
 
     class Meta(LedgerRow.Meta):
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -85,6 +87,14 @@ class RawSignal(LedgerRow):
             models.Index(fields=["organization_id", "-received_at"], name="trading_rawsignal_latest"),
             # The page of a source that is seldom heard of, beside one that never stops.
             models.Index(fields=["organization_id", "source_id", "-received_at"], name="trading_rawsignal_source"),
+            # A key that comes again, with whatever body, is found by the message that it came with first.
+            models.Index(
+                models.F("organization_id"),
+                models.F("source_id"),
+                KeyTextTransform("idempotency-key", "headers"),
+                name="trading_rawsignal_request",
+                condition=models.Q(headers__has_key="idempotency-key"),
+            ),
         ]
 
 
@@ -122,7 +132,9 @@ class Signal(LedgerRow):
     code = models.CharField(max_length=60, blank=True)
     sentence = models.TextField(blank=True)
     judged_at = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    fanned_at = models.DateTimeField(null=True)  # its followers stand in shards
+    attempts = models.PositiveSmallIntegerField(default=0)  # as of a message
+    tried_at = models.DateTimeField(null=True)
 
     objects: ClassVar[SharedManager] = SharedManager()
 
@@ -138,6 +150,11 @@ class Signal(LedgerRow):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(
                 fields=["received_at"], name="trading_signal_waiting", condition=models.Q(state=SignalState.WAITING)
+            ),
+            models.Index(
+                fields=["received_at"],
+                name="trading_signal_to_fan",
+                condition=models.Q(state=SignalState.VALID, fanned_at__isnull=True),
             ),
             models.Index(fields=["organization_id", "symbol", "-received_at"], name="trading_signal_symbol"),
             models.Index(fields=["organization_id", "-received_at"], name="trading_signal_latest"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -47,13 +47,20 @@ class Source(LedgerRow):
     path = models.CharField(max_length=400, blank=True, editable=False)
     answers = models.BooleanField(default=False, editable=False)  # write what became of its messages beside the file
     created_at = models.DateTimeField(default=timezone.now)
+    # Taken away by its owner. The row stays: what it sent is read with its name and by its clock.
+    removed_at = models.DateTimeField(null=True, editable=False)
 
     objects: ClassVar[SharedManager] = SharedManager()
 
     class Meta(LedgerRow.Meta):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             *LedgerRow.Meta.constraints,
-            models.UniqueConstraint(fields=["organization_id", "name"], name="trading_source_name"),
+            models.UniqueConstraint(
+                fields=["organization_id", "name"], name="trading_source_name", condition=models.Q(removed_at=None)
+            ),
+            models.CheckConstraint(
+                condition=models.Q(removed_at=None) | models.Q(is_enabled=False), name="trading_source_removed_is_off"
+            ),
             models.UniqueConstraint(fields=["path"], name="trading_source_path", condition=~models.Q(path="")),
             models.CheckConstraint(
                 condition=models.Q(path="", answers=False) | models.Q(kind="ea_file") & ~models.Q(path=""),
@@ -94,8 +101,15 @@ class SourceSecret(LedgerRow):
         ]
 
 
+ALL_SOURCES = UUID(int=0)  # in place of a source: all of an owner together
+
+
 class SourceMinute(TenantRow):
-    """What a source sent in one minute: how much was let in, and how much was turned away at the door."""
+    """What a source sent in one minute: how much was let in, and how much was turned away at the door.
+
+    One row more (ALL_SOURCES) counts what all sources of an owner sent. Of the platform, it also counts the knocks at
+    addresses that lead to no source.
+    """
 
     id = models.BigAutoField(primary_key=True)
     organization_id = models.UUIDField(editable=False)
@@ -103,6 +117,7 @@ class SourceMinute(TenantRow):
     minute = models.BigIntegerField()  # since 1970
     accepted = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)
+    refusals = models.JSONField(default=dict)  # how many of them by code
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -115,20 +130,31 @@ class SourceMinute(TenantRow):
         ]
 
     @classmethod
-    def turned_away(cls, organization_id: UUID, source_id: UUID, *, now: datetime) -> int:
-        """Count one more message that was turned away; return how many there were in this minute."""
+    def turned_away(cls, organization_id: UUID, source_id: UUID, code: str, *, now: datetime) -> int:
+        """Count one more message that was turned away; return how many there were in this minute for this reason."""
         found = _first(
-            "insert into trading_sourceminute as m (organization_id, source_id, minute, accepted, refused)"
-            " values (%s, %s, %s, 0, 1) on conflict (organization_id, source_id, minute)"
-            " do update set refused = m.refused + 1 returning refused",
-            [organization_id, source_id, minute_of(now)],
+            "insert into trading_sourceminute as m (organization_id, source_id, minute, accepted, refused, refusals)"
+            " values (%s, %s, %s, 0, 1, jsonb_build_object(%s::text, 1))"
+            " on conflict (organization_id, source_id, minute) do update set refused = m.refused + 1, refusals ="
+            " m.refusals || jsonb_build_object(%s::text, coalesce((m.refusals ->> %s)::int, 0) + 1)"
+            " returning (refusals ->> %s)::int",
+            [organization_id, source_id, minute_of(now), *[str(code)] * 4],
         )
         return found or 0
 
 
 def hold(*parts: object) -> None:
     """Let nobody else do the same thing until this transaction ends."""
-    ask("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [":".join(("signals", *map(str, parts)))])
+    hold_each([parts])
+
+
+def hold_each(things: Iterable[Sequence[object]]) -> None:
+    """Hold several things with one statement, in one order whoever asks, so that nobody waits in a circle."""
+    ask(
+        "select pg_advisory_xact_lock(number) from"
+        " (select distinct hashtextextended(name, 0) as number from unnest(%s::text[]) as name order by number) as it",
+        [[":".join(("signals", *map(str, parts))) for parts in things]],
+    )
 
 
 def _first(statement: str, parameters: list[Any]) -> int | None:
@@ -156,18 +182,14 @@ class SourceStream(LedgerRow):
     def last_of(cls, source: Source, name: str) -> int | None:
         """Return the number that came last, and let nobody else count in this stream until the transaction ends."""
         own = [source.organization_id, source.pk, name]
-        found = _first(
+        last = (
             "select last_sequence from trading_sourcestream where organization_id = %s and source_id = %s and name = %s"
-            " for update",
-            own,
+            " for update"
         )
+        found = _first(last, own)
         if found is None:  # there is no row to wait at yet
             hold("stream", *own)
-            found = _first(
-                "select last_sequence from trading_sourcestream"
-                " where organization_id = %s and source_id = %s and name = %s for update",
-                own,
-            )
+            found = _first(last, own)
         return found
 
     @classmethod

@@ -21,6 +21,7 @@ from trading.files.answers import ACKNOWLEDGED, ANSWER
 from trading.files.arrivals import KIND
 from trading.ledger import ledger_of
 from trading.models import Source, SourceFile
+from trading.services.sources import hold_names
 
 MAX_NAME, MAX_PATH = 80, 400
 MAX_SHIFT_S = 14 * 3600
@@ -61,6 +62,7 @@ def add(
     )  # fmt: skip
     try:
         with ledger_of(organization_id):
+            hold_names(organization_id)
             source.save(force_insert=True)
             _note("source.made", source)
     except IntegrityError as error:
@@ -89,8 +91,7 @@ def overview() -> Sequence[FileLine]:
 
 
 def _note(action: str, source: Source) -> None:
-    record = audit.record_platform if source.is_of_platform else audit.record
-    record(action, source, kind=KIND, path=source.path)
+    audit.record_of(source.organization_id, action, source, kind=KIND, path=source.path)
 
 
 def _path(path: str) -> str:

@@ -1,4 +1,4 @@
-"""Sources of an organization: make, set up, exchange the secret, switch off and on. A secret is shown once, when made.
+"""Sources of an organization: make, set up, exchange the secret, switch off and on, remove. A secret is shown once.
 
 Two kinds stand behind doors of their own and are made by whoever first needs them: programs with an API key (`rest`)
 and tickets (`manual`). Sources that read a file belong to operators: nobody else may make the server look at its disk.
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -58,7 +58,8 @@ def make(caller: Caller, kind: str, setup: Setup) -> tuple[Source, str]:
     caller.member()
     if kind not in KINDS:
         raise Refused("kind_invalid", _("Choose an Expert Advisor that pushes, or TradingView."))
-    if Source.objects.filter(organization_id=caller.organization_id).count() >= MAX_SOURCES:
+    hold_names(caller.organization_id)
+    if _standing(caller.organization_id).count() >= MAX_SOURCES:
         raise Refused("too_many_sources", _("%(limit)s sources are the limit.") % {"limit": MAX_SOURCES})
     source = Source(id=new_id(), organization_id=caller.organization_id, kind=kind)
     set_up(source, setup)
@@ -90,6 +91,23 @@ def switch(caller: Caller, source_id: UUID, *, is_on: bool) -> Source:
         source.is_enabled = is_on
         source.save(update_fields=["is_enabled"])
         audit.record("source.switched_on" if is_on else "source.switched_off", source)
+    return source
+
+
+def remove(caller: Caller, source_id: UUID) -> Source:
+    """Take a source away that is off: its secrets end and its name is free; what it sent can still be read.
+
+    Those that are made by whoever first needs them cannot go: the next message would make them anew, and switched on.
+    """
+    source = _own(caller, source_id)
+    if source.kind not in KINDS:
+        raise Refused("source_built_in", _("This source cannot be removed. It can be switched off."))
+    if source.is_enabled:
+        raise Refused("source_on", _("Switch the source off before you remove it."))
+    source.removed_at = timezone.now()
+    source.save(update_fields=["removed_at"])
+    SourceSecret.objects.filter(source=source).delete()
+    audit.record("source.removed", source, kind=source.kind, name=source.name)
     return source
 
 
@@ -126,13 +144,14 @@ def built_in(organization_id: UUID, kind: str) -> Source:
     It is made in the ledger's own transaction: the message that needs it is kept there, and would not see one that
     the caller has not committed.
     """
+    mine = {"organization_id": organization_id, "kind": kind}
     with ledger_of(organization_id):
-        hold(organization_id, "built-in", kind)
-        source: Source | None = Source.objects.filter(organization_id=organization_id, kind=kind).first()
+        source: Source | None = Source.objects.filter(**mine).first()
         if source is None:
-            name = BUILT_IN[kind]
-            is_taken = Source.objects.filter(organization_id=organization_id, name=name).exists()
-            source = Source(organization_id=organization_id, kind=kind, name=f"{name} ({kind})" if is_taken else name)
+            hold_names(organization_id)
+            source = Source.objects.filter(**mine).first()
+        if source is None:
+            source = Source(**mine, name=_free_variant(organization_id, BUILT_IN[kind]))
             source.levels = LevelUnit.PRICE.value
             source.save(force_insert=True)
             audit.record("source.made", source, kind=kind)
@@ -174,14 +193,32 @@ def set_up(source: Source, setup: Setup) -> None:
     source.clock_zone, source.clock_shift_s = setup.clock_zone, setup.clock_shift_s
 
 
+def _standing(organization_id: UUID) -> QuerySet[Source]:
+    """Look among an organization's own sources, without those that it removed."""
+    return Source.objects.filter(organization_id=organization_id, removed_at=None)
+
+
+def hold_names(organization_id: UUID) -> None:
+    """Let nobody else make or name a source: of two at once the second sees what the first has taken."""
+    hold(organization_id, "names")
+
+
 def _free_name(source: Source, text: str) -> str:
     name = clean_name(text)
     if len(name) > 80:
         raise Refused("name_invalid", _("A name has 1 to 80 characters."))
-    hold(source.organization_id, "names")  # of two forms at once the second sees what the first has taken
-    if Source.objects.filter(name=name, organization_id=source.organization_id).exclude(pk=source.pk).exists():
+    hold_names(source.organization_id)
+    if _standing(source.organization_id).filter(name=name).exclude(pk=source.pk).exists():
         raise Refused("name_taken", _("There is a source called “%(name)s” already.") % {"name": name})
     return name
+
+
+def _free_variant(organization_id: UUID, name: str) -> str:
+    """Find a name that nobody has: a program's signal does not fail for want of one."""
+    taken = set(_standing(organization_id).values_list("name", flat=True))
+    return next(
+        one for one in (name, *(f"{name} ({number})" for number in range(2, len(taken) + 3))) if one not in taken
+    )
 
 
 def supersede(source: Source, ends_at: datetime) -> None:
@@ -211,9 +248,7 @@ def new_secret(source: Source) -> str:
 def _own(caller: Caller, source_id: UUID) -> Source:
     caller.require(Permission.MANAGE_SOURCES)
     caller.member()
-    source: Source | None = (
-        Source.objects.select_for_update().filter(pk=source_id, organization_id=caller.organization_id).first()
-    )
+    source: Source | None = _standing(caller.organization_id).select_for_update().filter(pk=source_id).first()
     if source is None:
         raise Refused("source_unknown", _("There is no such source."))
     return source

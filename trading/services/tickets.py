@@ -40,13 +40,17 @@ class Ticket:
 
 
 def submit(caller: Caller, ticket: Ticket, *, now: datetime) -> Outcome:
-    """Take a ticket; an answer means that it is stored. One that cannot be right is refused with its reason."""
+    """Take a ticket; an answer means that it is stored. One that cannot be right is refused with its reason.
+
+    One that could not be read yet is stored and has no signal; the sweep makes one of it.
+    """
     caller.require(Permission.SIGNAL)
     caller.member()
     source = built_in(caller.organization_id, "manual")
     found = receive(source, Delivery(body=ticket.body()), now=now)
-    if not isinstance(found, Outcome) or found.state is RawState.REFUSED:
+    if not isinstance(found, Outcome) or found.state in (RawState.REFUSED, RawState.QUARANTINED):
         raise Refused(str(found.code), found.sentence)
     if found.state is not RawState.DUPLICATE:
-        audit.record("ticket.submitted", f"signal:{found.signal_id}", symbol=ticket.symbol, side=ticket.side)
+        subject = f"signal:{found.signal_id}" if found.signal_id else f"raw:{found.raw_id}"
+        audit.record("ticket.submitted", subject, symbol=ticket.symbol, side=ticket.side)
     return found

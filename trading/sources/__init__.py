@@ -4,7 +4,8 @@ A source is one file here with a DIALECT and one line in the registry. It knows 
 returns has not been compared with the market; that is trading/engine/validate.py.
 
 How a repeated delivery is known (`dedupe_key`):
-1. The sender's own identifier, or the Idempotency-Key of the request: for ever, within its source.
+1. The sender's own identifier, or the Idempotency-Key of the request: for ever, within its source. A key is remembered
+   beside an identifier too (trading/ledger.py twin): a program may make a new identifier for each try.
 2. A message that names its bar or moment: source, symbol, that time, order id, action, side, quantity and position
    size, for ten minutes, as alerts are known to arrive twice.
 3. A message stamped by its own clock only, as an EA's file is, which stays where it is until the next signal: all that

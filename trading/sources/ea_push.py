@@ -1,7 +1,7 @@
 """Our own protocol for EAs (trading/clients/PROTOCOL.md): a signed envelope around the same four phases.
 
-The envelope is judged first (`verify`), then the order of messages (`judge_sequence`), then the body is parsed. Which
-nonces were seen and which number came last are the caller's rows; what follows from them is decided here.
+The envelope is judged first (`verify`), then the body is parsed; what comes again is known by its nonce and its number
+(trading/engine/replay.py).
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from mikrobot_platform.kernel.decisions import Code, Refusal, refusal, unreadable
 from mikrobot_platform.kernel.reading import Fields, answered
 from mikrobot_platform.kernel.signals import Level, LevelUnit, SignalDraft, aware_utc
 from mikrobot_platform.kernel.strict_json import read_object
 from trading.engine import four_phase
+from trading.engine.replay import WINDOW_S
 from trading.sources import Dialect, SourceContext, text_of
 
 NAME = "ea_push"
@@ -28,8 +28,6 @@ HEADER_TIMESTAMP = "X-Mikrobot-Timestamp"
 HEADER_NONCE = "X-Mikrobot-Nonce"
 HEADER_SIGNATURE = "X-Mikrobot-Signature"
 
-WINDOW_S = 300  # a customer's PC that is further off than this has its clock put right, not its signals traded
-NONCE_KEEP_S = 2 * WINDOW_S  # a nonce must be remembered for as long as its timestamp can pass
 MAX_SEQUENCE = 2**53 - 1  # what every JSON reader keeps exact
 
 _TIMESTAMP = re.compile(r"[0-9]{10}")
@@ -89,34 +87,6 @@ def verify(
     if abs(int(envelope.timestamp) - int(now.timestamp())) > window_s:
         return refusal(Code.CLOCK_OUTSIDE_WINDOW, window_s=window_s, timestamp=envelope.timestamp, now=now)
     return None
-
-
-# The order of messages
-
-
-class Order(StrEnum):
-    """How a message's number stands to the last one that was acknowledged."""
-
-    NEXT = "next"
-    GAP = "gap"  # numbers are missing between: accepted, and the gap is shown
-    REPEATED = "repeated"  # acknowledged again, acted upon never again
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SequenceVerdict:
-    """What a message's number means, and how many messages were never seen."""
-
-    order: Order
-    missing: int = 0
-
-
-def judge_sequence(last: int | None, got: int) -> SequenceVerdict:
-    """Judge a number against the last one of its stream; the first message of a stream may start anywhere."""
-    if last is None or got == last + 1:
-        return SequenceVerdict(order=Order.NEXT)
-    if got <= last:
-        return SequenceVerdict(order=Order.REPEATED)
-    return SequenceVerdict(order=Order.GAP, missing=got - last - 1)
 
 
 # The body

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
+from unittest.mock import patch
 from uuid import UUID, uuid4
+
+import pytest
+from django.db import OperationalError, connections
 
 from trading import pipeline, sweep
 from trading.ledger import ledger_of
-from trading.models import RawSignal, Signal, SignalEvent, SignalState, Source
-from trading.pipeline import Delivery
+from trading.models import RawSignal, RawState, Signal, SignalEvent, SignalState, Source
+from trading.pipeline import Delivery, Outcome
 from trading.rehearsal.messages import CLIENTS
 
+T = TypeVar("T")
 NOW = datetime(2025, 8, 4, 8, 28, 20, tzinfo=UTC)
 
 
@@ -39,6 +47,21 @@ def push(source: Source, sequence: int, kind: str = "signal") -> Delivery:
     ):  # fmt: skip
         body = re.sub(f'"{name}": ?{re.escape(json.dumps(told[name]))}', f'"{name}":{value}', body, count=1)
     return Delivery(body=body.encode())
+
+
+def sent(source: Source, delivery: Delivery, *, now: datetime = NOW) -> Outcome:
+    """Let a message in, as a door does; it must not be turned away."""
+    found = pipeline.receive(source, delivery, now=now)
+    assert isinstance(found, Outcome), found
+    return found
+
+
+def kept(source: Source, delivery: Delivery, *, now: datetime = NOW) -> UUID:
+    """Let a message in while it cannot be read yet."""
+    with patch("trading.pipeline.read", side_effect=OperationalError):
+        outcome = sent(source, delivery, now=now)
+    assert outcome.state is RawState.RECEIVED
+    return outcome.raw_id
 
 
 def rows(source: Source) -> tuple[list[RawSignal], list[Signal]]:
@@ -86,3 +109,25 @@ def swept(source: Source, now: datetime) -> int:
     """Sweep, leaving alone what other tests have standing about at this moment."""
     sweep.forget(now=now, among=[source.organization_id])
     return sweep.sweep(now=now, among=[source.organization_id])
+
+
+def at_once(count: int, act: Callable[[], T]) -> list[T]:
+    """Do the same several times at the same moment, each on a connection of its own."""
+    gate = threading.Barrier(count)
+
+    def work(_number: int) -> T:
+        gate.wait()
+        try:
+            return act()
+        finally:
+            connections["engine"].close()
+
+    with ThreadPoolExecutor(count) as several:
+        return list(several.map(work, range(count)))
+
+
+def alarms(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    """Return what was alarmed about since the last look."""
+    found = [vars(record) for record in caplog.records if record.levelname == "ERROR"]
+    caplog.clear()
+    return found

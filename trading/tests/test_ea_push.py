@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from mikrobot_platform.kernel.decisions import Code, Refusal
 from mikrobot_platform.kernel.signals import LevelUnit, SignalDraft
+from trading.engine.replay import WINDOW_S, Order, judge_sequence
 from trading.rehearsal.messages import CLIENTS, SOURCE, code_of, context, read
 from trading.sources import dedupe_key
-from trading.sources.ea_push import WINDOW_S, Envelope, Order, judge_sequence, sign, verify
+from trading.sources.ea_push import Envelope, sign, verify
 from trading.tests.corpus_writer import SECRET, TIMESTAMP, push_body, push_samples
 
 SAMPLES = {path.stem: path for path in sorted((CLIENTS / "samples").glob("*.json"))}

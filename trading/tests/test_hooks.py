@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from unittest.mock import patch
 from uuid import UUID, uuid4
 
 import pytest
 import redis
 import time_machine
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 from django.db import connections as databases
 from django.test import Client
 from django.utils import timezone
 
-from accounts.access import Refused
+from accounts.access import Caller, Refused
 from accounts.models import AuditEntry
 from accounts.models.audit import PLATFORM_ID
 from accounts.tenancy import atomic, system_scope, tenant_scope
@@ -28,13 +29,17 @@ from accounts.tests.people import Team, team
 from mikrobot_platform.kernel.decisions import Code
 from mikrobot_platform.logs import mask
 from trading import connections, pipeline
-from trading.models import RawState, Source, SourceMinute, SourceSecret
+from trading.engine.replay import WINDOW_S
+from trading.ledger import ledger_of
+from trading.models import RawState, SignalState, Source, SourceMinute, SourceSecret
 from trading.rehearsal.messages import CLIENTS
 from trading.services import reception, sources
 from trading.services.sources import Setup
 from trading.sources import ea_push
-from trading.sources.ea_push import WINDOW_S, sign
-from trading.tests.sources import events, make_source, push, rows
+from trading.sources.ea_push import sign
+from trading.tests.sources import events, make_source, push, rows, swept
+
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="module", name="cast")
@@ -56,7 +61,7 @@ class Sender:
             (secret or self.secret).encode(), timestamp=timestamp, nonce=nonce, body=body
         )
         return Client().post(
-            f"/hooks/ea/{to or self.source.pk}/",
+            changes.get("path") or f"/hooks/ea/{to or self.source.pk}/",
             body,
             content_type="application/json",
             headers={
@@ -103,6 +108,26 @@ def test_a_signed_message_becomes_a_signal_and_is_acknowledged(cast: Team) -> No
     assert (refused.status_code, refused.json()["accepted"], refused.json()["code"]) == (422, False, Code.FIELD_VALUE)
     assert refused.json()["ack"] == 5
     assert len(rows(ea.source)[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "ack"),
+    [("9" * 5_000, None), (str(ea_push.MAX_SEQUENCE + 1), ea_push.MAX_SEQUENCE + 1), ("-1", None), ("1e400", None)],
+)
+def test_a_number_that_cannot_be_is_refused_for_good(cast: Team, written: str, ack: int | None) -> None:
+    """An answer of 500 would be repeated for ever: the client gives up only on 413 and 422."""
+    ea = made(cast)
+    answer = ea.post(push(ea.source, 1).body.replace(b'"sequence":1', f'"sequence":{written}'.encode()))
+    assert (answer.status_code, answer.json()["accepted"], answer.json()["ack"]) == (422, False, ack)
+    assert [raw.state for raw in rows(ea.source)[0]] == [RawState.REFUSED]
+
+
+def test_a_length_that_cannot_be_is_not_believed(cast: Team) -> None:
+    tv = made(cast, "tradingview")
+    answer = Client().generic(
+        "POST", f"/hooks/tv/{tv.secret}/", json.dumps(OWN), "application/json", CONTENT_LENGTH="9" * 5_000
+    )
+    assert answer.status_code < 500
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CLIENTS / "samples").glob("*.json")))
@@ -196,6 +221,41 @@ def test_a_flood_of_knocks_does_not_bury_the_trail(cast: Team) -> None:
     with tenant_scope(cast.house.pk), atomic():
         [minute] = SourceMinute.objects.filter(source_id=ea.source.pk)
     assert (minute.accepted, minute.refused) == (0, reception.TRAIL_A_MINUTE + 5)
+
+
+def test_many_knocks_do_not_hide_the_one_that_matters(cast: Team) -> None:
+    ea, nonce = made(cast), uuid4().hex
+    with time_machine.travel("2026-03-01T10:30:01Z", tick=False):
+        assert ea.send(1, nonce=nonce).status_code == 200
+        for _ in range(reception.TRAIL_A_MINUTE + 5):
+            ea.send(2, secret="wrong")
+        for _ in range(2):
+            assert ea.send(1, nonce=nonce).status_code == 409
+    told = trail(cast.house.pk, ea.source)
+    assert told == [*[("source", Code.SIGNATURE_WRONG)] * reception.TRAIL_A_MINUTE, *[("source", Code.NONCE_USED)] * 2]
+    with tenant_scope(cast.house.pk), atomic():
+        [minute] = SourceMinute.objects.filter(source_id=ea.source.pk)
+    assert (minute.accepted, minute.refused) == (1, reception.TRAIL_A_MINUTE + 7)
+    assert minute.refusals == {Code.SIGNATURE_WRONG: reception.TRAIL_A_MINUTE + 5, Code.NONCE_USED: 2}
+
+
+@pytest.mark.parametrize(
+    ("network", "address", "status"),
+    [
+        ("203.0.113.5", "::ffff:203.0.113.5", 200),
+        ("203.0.113.0/24", "::ffff:203.0.113.77", 200),
+        ("203.0.113.0/24", "::ffff:203.0.114.1", 403),
+        ("::ffff:203.0.113.5", "203.0.113.5", 200),
+        ("::ffff:203.0.113.0/120", "203.0.113.77", 200),
+        ("::ffff:203.0.113.0/120", "203.0.114.1", 403),
+        ("::/0", "2001:db8::1", 200),
+        ("2001:db8::/32", "203.0.113.5", 403),
+    ],
+)
+def test_an_address_is_the_same_in_either_family(cast: Team, network: str, address: str, status: int) -> None:
+    tv = made(cast, "tradingview", networks=[network])
+    answer = Client(REMOTE_ADDR=address).post(f"/hooks/tv/{tv.secret}/", OWN, content_type="application/json")
+    assert answer.status_code == status
 
 
 def test_more_than_its_share_is_told_to_wait_and_nothing_accepted_is_lost(cast: Team) -> None:
@@ -359,6 +419,7 @@ def test_only_members_who_may_make_and_change_sources(cast: Team) -> None:
         for deed in (
             lambda who: sources.change(who, ea.source.pk, Setup(name="Mine")),
             lambda who: sources.switch(who, ea.source.pk, is_on=False),
+            lambda who: sources.remove(who, ea.source.pk),
             lambda who: sources.exchange_secret(who, ea.source.pk),
             lambda who: sources.end_old_secrets(who, ea.source.pk),
         ):
@@ -388,16 +449,84 @@ def test_only_members_who_may_make_and_change_sources(cast: Team) -> None:
         ({"clock_shift_s": 900}, "shift_invalid"),
     ],
 )
-def test_a_source_is_set_up_with_sense(cast: Team, setup: dict[str, Any], code: str) -> None:
+def test_a_source_is_set_up_with_sense(setup: dict[str, Any], code: str) -> None:
     with pytest.raises(Refused) as refused:
-        sources_make(cast, {"name": "x"} | setup)
+        sources_make(team(), {"name": "x"} | setup)
     assert refused.value.code == code
 
 
-def test_of_two_forms_at_once_with_one_name_the_second_is_told(cast: Team) -> None:
-    name, start = f"Source {uuid4().hex[:8]}", threading.Barrier(2)
+def by_alice(cast: Team, deed: Callable[[Caller], T]) -> T:
+    with tenant_scope(cast.house.pk, user_id=cast.alice.pk), atomic():
+        return deed(cast.as_alice)
 
-    def make(_number: int) -> str:
+
+@pytest.mark.parametrize("kind", ["ea_push", "tradingview"])
+def test_a_source_that_was_removed_lets_nobody_in_and_what_it_sent_stays(kind: str) -> None:
+    cast = team()
+    sender = made(cast, kind, networks=["127.0.0.1"])
+    source = sender.source
+
+    def knock(sequence: int) -> Any:
+        return sender.send(sequence) if kind == "ea_push" else alert(sender.secret, OWN)
+
+    assert knock(1).status_code == 200
+    with pytest.raises(Refused) as refused:
+        by_alice(cast, lambda who: sources.remove(who, source.pk))
+    assert refused.value.code == "source_on"
+    by_alice(cast, lambda who: sources.switch(who, source.pk, is_on=False))
+    removed = by_alice(cast, lambda who: sources.remove(who, source.pk))
+    assert removed.removed_at
+    assert knock(2).json()["code"] == (Code.SIGNATURE_WRONG if kind == "ea_push" else Code.SOURCE_UNKNOWN)
+    with tenant_scope(cast.house.pk), atomic():
+        assert not SourceSecret.objects.filter(source=source).exists()
+        [entry] = AuditEntry.objects.filter(action="source.removed")
+        assert (entry.subject, entry.data["name"]) == (f"source:{source.pk}", source.name)
+        assert Source.objects.get(pk=source.pk).name == source.name
+    [raw], [signal] = rows(source)
+    assert (raw.state, signal.raw_id) == (RawState.READ, raw.pk)
+    swept(source, timezone.now())
+    assert rows(source)[1][0].state != SignalState.WAITING, "what it sent before is judged all the same"
+
+    again = by_alice(cast, lambda who: sources.make(who, kind, Setup(name=source.name)))[0]
+    assert again.pk != source.pk
+    for deed in (
+        lambda who: sources.remove(who, source.pk),
+        lambda who: sources.switch(who, source.pk, is_on=True),
+        lambda who: sources.change(who, source.pk, Setup(name="Another")),
+        lambda who: sources.exchange_secret(who, source.pk),
+    ):
+        with pytest.raises(Refused) as refused:
+            by_alice(cast, deed)
+        assert refused.value.code == "source_unknown"
+    with pytest.raises(IntegrityError, match="removed_is_off"), ledger_of(cast.house.pk):
+        Source.objects.filter(pk=source.pk).update(is_enabled=True)
+
+
+def test_a_removed_source_takes_nobodys_place() -> None:
+    cast = team()
+    source = made(cast).source
+    with patch("trading.services.sources.MAX_SOURCES", 1):
+        with pytest.raises(Refused):
+            made(cast)
+        by_alice(cast, lambda who: sources.switch(who, source.pk, is_on=False))
+        by_alice(cast, lambda who: sources.remove(who, source.pk))
+        assert made(cast).source.pk != source.pk
+
+
+def test_what_is_made_by_whoever_needs_it_cannot_be_removed() -> None:
+    cast = team()
+    source = sources.built_in(cast.house.pk, "rest")
+    by_alice(cast, lambda who: sources.switch(who, source.pk, is_on=False))
+    with pytest.raises(Refused) as refused:
+        by_alice(cast, lambda who: sources.remove(who, source.pk))
+    assert refused.value.code == "source_built_in"
+
+
+def two_forms(cast: Team, *names: str) -> list[str]:
+    """Make two sources at the same moment; return what became of them, sorted."""
+    start = threading.Barrier(2)
+
+    def make(name: str) -> str:
         start.wait()
         try:
             sources_make(cast, {"name": name})
@@ -408,7 +537,46 @@ def test_of_two_forms_at_once_with_one_name_the_second_is_told(cast: Team) -> No
         return "made"
 
     with ThreadPoolExecutor(2) as both:
-        assert sorted(both.map(make, range(2))) == ["made", "name_taken"]
+        return sorted(both.map(make, names))
+
+
+def test_of_two_forms_at_once_with_one_name_the_second_is_told() -> None:
+    name = f"Source {uuid4().hex[:8]}"
+    assert two_forms(team(), name, name) == ["made", "name_taken"]
+
+
+def test_of_two_forms_at_once_for_the_last_place_the_second_is_told(cast: Team) -> None:
+    with tenant_scope(cast.house.pk), atomic():
+        count = Source.objects.filter(organization_id=cast.house.pk).count()
+    with patch("trading.services.sources.MAX_SOURCES", count + 1):
+        assert two_forms(cast, uuid4().hex, uuid4().hex) == ["made", "too_many_sources"]
+
+
+def test_a_name_that_a_form_takes_at_this_moment_is_no_fault_of_a_programs_signal() -> None:
+    cast = team()
+    with ThreadPoolExecutor(1) as one:
+        with tenant_scope(cast.house.pk, user_id=cast.alice.pk), atomic():
+            for name in ("REST API", "REST API (2)"):
+                sources.make(cast.as_alice, "ea_push", Setup(name=name))
+            needed = one.submit(lambda: sources.built_in(cast.house.pk, "rest"))
+            with databases["default"].cursor() as cursor:
+                is_waiting = False
+                while not is_waiting and not needed.done():
+                    cursor.execute("select exists (select from pg_locks where not granted)")
+                    [is_waiting] = cursor.fetchone() or [False]
+        assert needed.result().name == "REST API (3)"
+        one.submit(databases.close_all).result()
+
+
+def test_who_has_his_source_already_waits_for_nobodys_form() -> None:
+    cast = team()
+    sources.built_in(cast.house.pk, "rest")
+    with ThreadPoolExecutor(1) as one:
+        with tenant_scope(cast.house.pk, user_id=cast.alice.pk), atomic():
+            sources.make(cast.as_alice, "ea_push", Setup(name="Another"))
+            needed = one.submit(lambda: sources.built_in(cast.house.pk, "rest"))
+            assert needed.result(timeout=30).name == "REST API"
+        one.submit(databases.close_all).result()
 
 
 def sources_make(cast: Team, setup: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -44,11 +44,11 @@ from trading.models import (
     Source,
     Strategy,
 )
-from trading.pipeline import Delivery, ingest
+from trading.pipeline import Delivery
 from trading.rehearsal.messages import v8
 from trading.sources import plain
 from trading.strategies.originals import ORIGINALS
-from trading.tests.sources import NOW, events, make_source, push, rest, rows, swept, unreadable_signal
+from trading.tests.sources import NOW, events, make_source, push, rest, rows, sent, swept, unreadable_signal
 from trading.tests.sources import validate as judge
 
 
@@ -59,7 +59,7 @@ def shared_cast() -> Team:
 
 def judged(source: Source, delivery: Delivery, *, seconds: int = 0) -> tuple[SignalState, list[SignalEvent]]:
     now = NOW + timedelta(seconds=seconds)
-    outcome = ingest(source, delivery, now=now)
+    outcome = sent(source, delivery, now=now)
     assert outcome.signal_id, outcome
     state = judge(source.organization_id, outcome.signal_id, now=now)
     found = [event for event in events(source) if event.signal_id == outcome.signal_id]
@@ -82,7 +82,7 @@ def market() -> Iterator[None]:
 # --- The platform's sources -------------------------------------------------------------------------------------------
 def test_everybody_reads_the_platforms_signals_and_not_its_bytes(cast: Team) -> None:
     source = make_source(PLATFORM_ID)
-    outcome = ingest(source, rest(), now=NOW)
+    outcome = sent(source, rest(), now=NOW)
     for house in (cast.house, cast.other):
         with tenant_scope(house.pk), atomic(), connections["default"].cursor() as cursor:
             assert Source.objects.filter(pk=source.pk).exists()
@@ -123,7 +123,7 @@ def test_no_tenant_makes_a_source_of_the_platform(cast: Team, organization: str)
 
 def test_a_private_source_is_its_organizations_alone(cast: Team) -> None:
     source = make_source(cast.house.pk)
-    outcome = ingest(source, rest(), now=NOW)
+    outcome = sent(source, rest(), now=NOW)
     judge(cast.house.pk, outcome.signal_id or uuid4())
     for model, lookup in (
         (Source, {"pk": source.pk}),
@@ -141,7 +141,7 @@ def test_a_private_source_is_its_organizations_alone(cast: Team) -> None:
 
 def test_a_stranger_moves_nothing_in_somebody_elses_ledger(cast: Team) -> None:
     source = make_source(cast.house.pk)
-    outcome = ingest(source, rest(), now=NOW)
+    outcome = sent(source, rest(), now=NOW)
     assert outcome.signal_id
     with pytest.raises(RawSignal.DoesNotExist):
         pipeline.understand(cast.other.pk, outcome.raw_id, now=NOW)
@@ -237,10 +237,10 @@ def test_signals_that_came_together_are_judged_as_one_after_the_other(cast: Team
     source = make_source(cast.house.pk)
     came = [rest(symbol=symbol, id=f"{number}-{symbol}") for symbol in ("AUDNZD", "NZDCAD") for number in range(3)]
     for second, delivery in enumerate(came):
-        ingest(source, delivery, now=NOW + timedelta(seconds=second))
+        sent(source, delivery, now=NOW + timedelta(seconds=second))
     with market():
         swept(source, NOW + timedelta(seconds=2))
-        later = ingest(source, rest(symbol="AUDNZD", id="later"), now=NOW + timedelta(seconds=9))
+        later = sent(source, rest(symbol="AUDNZD", id="later"), now=NOW + timedelta(seconds=9))
         swept(source, NOW + timedelta(seconds=10))
     codes = [Code.VALID, Code.COOLDOWN, Code.COOLDOWN]
     signals = sorted(rows(source)[1], key=lambda signal: signal.received_at)
@@ -250,29 +250,54 @@ def test_signals_that_came_together_are_judged_as_one_after_the_other(cast: Team
     assert sorted((event.signal_id, event.code) for event in told) == sorted((row.pk, row.code) for row in signals)
 
 
-def test_however_many_are_judged_together_the_database_is_asked_as_often(cast: Team) -> None:
-    def asked(count: int) -> int:
-        source, statements = make_source(cast.house.pk, "ea_push"), 0
-        found = [ingest(source, push(source, number + 1), now=NOW).signal_id for number in range(count)]
+def asked(cast: Team, came: Sequence[tuple[Source, Delivery]]) -> int:
+    """Judge what came together, and count the statements."""
+    statements = 0
+    found = [sent(source, delivery, now=NOW).signal_id for source, delivery in came]
 
-        def counted(execute: Any, *given: Any) -> Any:
-            nonlocal statements
-            statements += 1
-            return execute(*given)
+    def counted(execute: Any, *given: Any) -> Any:
+        nonlocal statements
+        statements += 1
+        return execute(*given)
 
-        with connections["engine"].execute_wrapper(counted):
-            pipeline.validate(cast.house.pk, [signal_id for signal_id in found if signal_id], now=NOW)
+    with connections["engine"].execute_wrapper(counted):
+        pipeline.validate(cast.house.pk, [signal_id for signal_id in found if signal_id], now=NOW)
+    for source, _ in came:
         assert {signal.state for signal in rows(source)[1]} == {SignalState.REJECTED}
-        return statements
+    return statements
 
-    assert asked(1) == asked(25)
+
+def test_however_many_are_judged_together_the_database_is_asked_as_often(cast: Team) -> None:
+    def pushed(count: int) -> list[tuple[Source, Delivery]]:
+        source = make_source(cast.house.pk, "ea_push")
+        return [(source, push(source, number + 1)) for number in range(count)]
+
+    def named(*symbols: str) -> list[tuple[Source, Delivery]]:
+        source = make_source(cast.house.pk)
+        return [(source, rest(symbol=symbol, id=uuid4().hex)) for symbol in symbols]
+
+    asked(cast, pushed(1))  # strategies are read once in a process
+    assert asked(cast, pushed(1)) == asked(cast, pushed(25))
+    assert asked(cast, named("EURUSD")) == asked(cast, named("EURUSD", "GBPUSD", "AUDUSD", "NZDUSD", "USDCAD"))
+
+
+def test_sources_and_names_are_what_the_database_is_asked_more_for(cast: Team) -> None:
+    def came(count: int, *names: str) -> list[tuple[Source, Delivery]]:
+        senders = [make_source(cast.house.pk) for _ in range(count)]
+        return [(source, rest(id=uuid4().hex, strategy=name)) for source in senders for name in names]
+
+    one = asked(cast, came(1, "one"))
+    each_source = asked(cast, came(2, "one")) - one
+    assert 0 < each_source <= 2
+    assert asked(cast, came(5, "one")) == one + 4 * each_source
+    assert asked(cast, came(1, "one", "two", "three")) == one + 2
 
 
 def test_one_that_cannot_be_judged_does_not_hold_up_those_beside_it(cast: Team) -> None:
     source = make_source(cast.house.pk)
-    ingest(source, rest(id="one"), now=NOW)
+    sent(source, rest(id="one"), now=NOW)
     bad = unreadable_signal(source)
-    ingest(source, rest(id="two"), now=NOW)
+    sent(source, rest(id="two"), now=NOW)
     swept(source, NOW)
     states = {signal.pk: signal.state for signal in rows(source)[1]}
     assert states.pop(bad.pk) == SignalState.QUARANTINED
@@ -283,8 +308,8 @@ def test_one_that_cannot_be_judged_does_not_hold_up_those_beside_it(cast: Team) 
 def test_the_command_lists_states_and_reasons(cast: Team) -> None:
     source = make_source(cast.house.pk)
     judged(source, rest(id="one"))
-    ingest(source, rest(id="one"), now=NOW)
-    ingest(source, Delivery(body=b"{"), now=NOW)
+    sent(source, rest(id="one"), now=NOW)
+    sent(source, Delivery(body=b"{"), now=NOW)
     out = StringIO()
     call_command("signals", "--json", f"--source={source.pk}", stdout=out)
     listed = json.loads(out.getvalue())["messages"]
@@ -311,7 +336,7 @@ def test_staff_trace_a_signal_from_its_bytes_to_its_last_event(cast: Team) -> No
     source = make_source(cast.house.pk, "ea_file", clock_zone="UTC")
     body = v8().encode("utf-16-le")
     judged(source, Delivery(body=body, headers={"User-Agent": "<script>"}))
-    again = ingest(source, Delivery(body=body), now=NOW)
+    again = sent(source, Delivery(body=body), now=NOW)
     client = desk()
     for raw in rows(source)[0]:
         page = html.unescape(client.get(record_url(raw)).content.decode())
@@ -328,13 +353,25 @@ def test_staff_trace_a_signal_from_its_bytes_to_its_last_event(cast: Team) -> No
         assert "<script>" not in client.get(record_url(raw)).content.decode()
     listed = client.get(list_url(RawSignal, state="duplicate")).content.decode()
     assert str(again.raw_id) in listed
-    assert client.post(record_url(rows(source)[0][0]), {"state": "read"}).status_code in {200, 405}
-    assert rows(source)[0][1].state == "duplicate"
+    repeated = rows(source)[0][1]
+    assert client.post(record_url(repeated), {"state": "read"}).status_code in {200, 405}
+    assert [raw.state for raw in rows(source)[0]] == ["read", "duplicate"]
+
+
+def test_staff_see_no_password_of_a_customers_alert(cast: Team) -> None:
+    source = make_source(cast.house.pk, "tradingview")
+    for body in (b"60123456789,buy,EURUSD,passphrase=hunter2x7", b'{"symbol":"EURUSD","S\\u0065cret":"hunter2x7"}'):
+        sent(source, Delivery(body=body), now=NOW)
+    for raw in rows(source)[0]:
+        page = desk().get(record_url(raw)).content.decode()
+        assert "EURUSD" in page
+        assert "hunter" not in page
+        assert "60123456789" not in page
 
 
 def test_staff_see_the_platforms_messages_too() -> None:
     source = make_source(PLATFORM_ID)
-    outcome = ingest(source, rest(), now=NOW)
+    outcome = sent(source, rest(), now=NOW)
     [raw], _ = rows(source)
     page = desk().get(record_url(raw))
     assert (page.status_code, raw.pk) == (200, outcome.raw_id)

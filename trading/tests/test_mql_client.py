@@ -235,5 +235,40 @@ def test_it_does_not_start_without_a_secret(terminal: Terminal) -> None:
     assert lines[-1] == "init 32767"
 
 
+@pytest.mark.parametrize("end", ["", "/", "//", "_b", "/_n", "_t/_b"])
+def test_what_was_pasted_is_taken_as_it_was_meant(terminal: Terminal, end: str) -> None:
+    around = "_b_t{}_n_b".format
+    setup = [f"server _bhttps://example.com{end}", f"source {around(SOURCE)}", f"secret {around(SECRET)}"]
+    sent, _ = terminal.run(*setup, "init", f"utc {START + 30}", "answer 200", "tick", init=False)
+    assert sent[0].url == f"https://example.com/hooks/ea/{SOURCE}/"
+    assert sent[0].parts["source"] == SOURCE
+    found = understood(sent[0])
+    assert isinstance(found, Refusal)
+    assert found.code == "dialect.heartbeat"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (["answer 401"], "status 401: Secret is not that of this source, or this computer's clock is more than five"),
+        (["answer 403"], "status 403: the source is switched off"),
+        (["answer 404"], f"status 404: nothing answers at https://example.com/hooks/ea/{SOURCE}/; compare ServerUrl"),
+        ([], "status -1: the request did not leave; allow WebRequest for https://example.com in Tools"),
+    ],
+)
+def test_it_says_what_an_answer_means(terminal: Terminal, answer: list[str], said: str) -> None:
+    _, lines = terminal.run(f"utc {START + 30}", *answer, "tick")
+    [told] = [line for line in lines if "not acknowledged" in line]
+    assert said in told
+    assert SECRET not in told
+
+
+@pytest.mark.parametrize("setup", ["server _b", "source _n", f"secret {'_b' * 40}"])
+def test_blanks_are_no_setting(terminal: Terminal, setup: str) -> None:
+    head = [f"source {SOURCE}", f"secret {SECRET}"]
+    _, lines = terminal.run(*head, setup, "init", init=False)
+    assert lines[-1] == "init 32767"
+
+
 def test_its_header_says_that_it_was_not_compiled() -> None:
     assert "NOT COMPILED HERE" in CLIENT.read_text(encoding="utf-8")[:600]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
@@ -74,6 +76,28 @@ def test_a_repetition_is_one_signal_and_another_body_under_the_same_key_is_refus
     assert len(rows(source_of(cast, "rest"))[1]) == 2
 
 
+def test_a_key_counts_beside_an_id_and_whatever_message_it_came_with(cast: Team) -> None:
+    client = robot(cast)
+    first = post(client, {**BODY, "id": "try-1"}, key="one")
+    assert first.status_code == 201
+    for body, key, status, code in [
+        ({**BODY, "id": "try-2"}, "one", 422, Code.ID_REUSED),  # a program that makes a new id for each try
+        (BODY, "one", 422, Code.ID_REUSED),
+        ({**BODY, "id": "try-1"}, "one", 200, None),
+        ({**BODY, "id": "try-1"}, "two", 200, None),
+        ({**BODY, "id": "try-3"}, "two", 422, Code.ID_REUSED),
+        ({**BODY, "id": "try-1", "side": "sell", "stop": "1.09", "targets": []}, "three", 422, Code.ID_REUSED),
+        ({**BODY, "id": "try-4"}, "three", 201, None),  # what was refused under it used nothing up
+        ({**BODY, "id": "try-5", "side": "up"}, "four", 422, Code.SIDE_UNKNOWN),
+        ({**BODY, "id": "try-5"}, "four", 201, None),
+    ]:
+        answer = post(client, body, key=key)
+        assert (answer.status_code, answer.json().get("code")) == (status, code), (body, key)
+        if status == 200:
+            assert (answer.json()["duplicate"], answer.json()["id"]) == (True, first.json()["id"])
+    assert len(rows(source_of(cast, "rest"))[1]) == 3
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
@@ -126,6 +150,29 @@ def test_a_source_that_sends_too_much_waits(cast: Team) -> None:
     assert len(rows(source)[1]) == statuses.count(201)
 
 
+# --- Switched off -----------------------------------------------------------------------------------------------------
+def switch_off(cast: Team, kind: str) -> Source:
+    source = sources.built_in(cast.house.pk, kind)
+    with tenant_scope(cast.house.pk, user_id=cast.alice.pk), atomic():
+        sources.switch(cast.as_alice, source.pk, is_on=False)
+    return source
+
+
+def test_a_program_sends_nothing_through_a_source_that_is_off(cast: Team) -> None:
+    client, source = robot(cast), switch_off(cast, "rest")
+    answer = post(client)
+    assert (answer.status_code, answer.json()["code"]) == (403, Code.SOURCE_OFF)
+    assert rows(source) == ([], [])
+
+
+def test_a_person_sends_no_ticket_through_a_source_that_is_off(cast: Team) -> None:
+    source = switch_off(cast, "manual")
+    with pytest.raises(Refused) as refused:
+        submit(cast)
+    assert refused.value.code == Code.SOURCE_OFF
+    assert rows(source) == ([], [])
+
+
 # --- Tickets ----------------------------------------------------------------------------------------------------------
 def submit(cast: Team, who: Any = None, **fields: Any) -> pipeline.Outcome:
     caller = who or cast.as_alice
@@ -144,6 +191,27 @@ def test_a_ticket_is_stored_when_it_is_said_to_be(cast: Team) -> None:
     with tenant_scope(cast.house.pk), atomic():
         [entry] = AuditEntry.objects.filter(action="ticket.submitted")
     assert entry.subject == f"signal:{signal.pk}"
+
+
+def submitted(cast: Team) -> list[str]:
+    with tenant_scope(cast.house.pk), atomic():
+        return list(AuditEntry.objects.filter(action="ticket.submitted").values_list("subject", flat=True))
+
+
+def test_a_ticket_that_is_kept_and_not_read_yet_is_in_the_trail_as_what_it_is(cast: Team) -> None:
+    with patch("trading.pipeline.read", side_effect=OperationalError):
+        outcome = submit(cast)
+    assert (outcome.state, outcome.signal_id) == (RawState.RECEIVED, None)
+    assert submitted(cast) == [f"raw:{outcome.raw_id}"]
+
+
+def test_a_ticket_that_we_failed_on_is_no_success(cast: Team) -> None:
+    with patch("trading.pipeline.read", side_effect=RuntimeError), pytest.raises(Refused) as refused:
+        submit(cast)
+    assert refused.value.code == Code.QUARANTINED
+    assert "a fault of ours (RuntimeError)" in refused.value.sentence
+    assert submitted(cast) == []
+    assert [raw.state for raw in rows(source_of(cast, "manual"))[0]] == [RawState.QUARANTINED]
 
 
 def test_the_same_form_twice_is_one_ticket(cast: Team) -> None:

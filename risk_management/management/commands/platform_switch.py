@@ -1,4 +1,8 @@
-"""`manage.py platform_switch`: hold all entries on the platform, or let them go again. Exits are never held."""
+"""`manage.py platform_switch`: hold all entries on the platform, or let them go again. Exits are never held.
+
+Who types the command is believed to be whom --by names: good enough to switch off, and to lift what anybody may lift.
+A lockout wants a second person, so it is lifted on the staff page alone, where people sign in with a second factor.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ from risk_management.services import switches
 class Command(BaseCommand):
     """Switch the platform or one of its strategies off, lift a switch, list what is off."""
 
-    help = "off: hold all entries, or those of one strategy; lift: end a switch; list: what is off on the platform."
+    help = "off: hold all entries, or those of one strategy; lift: end a switch, not a lockout; list: what is off."
 
     def add_arguments(self, parser: CommandParser) -> None:
         doing = parser.add_subparsers(dest="deed", required=True)
@@ -33,7 +37,7 @@ class Command(BaseCommand):
             one.add_argument("--reason", required=True)
         off.add_argument("--strategy", type=UUID, metavar="ID", help="only this strategy")
         off.add_argument("--until", type=datetime.fromisoformat, metavar="TIME", help="ends by itself (ISO, with zone)")
-        off.add_argument("--lockout", action="store_true", help="whoever sets it cannot lift it")
+        off.add_argument("--lockout", action="store_true", help="lifted by a second person, on the staff page")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Find who does it, do one thing, say what was done."""
@@ -57,6 +61,7 @@ class Command(BaseCommand):
                     )
                     self.stdout.write(f"Off: {row.pk}")
                 else:
+                    _refuse_lockout(options["switch"])
                     was_off = switches.lift_as_staff(options["switch"], options["reason"], now=now)
                     self.stdout.write("Lifted." if was_off else "It had ended already; nothing was changed.")
         except Refused as refusal:
@@ -73,6 +78,13 @@ class Command(BaseCommand):
                 target = f"strategy {row.strategy_id}" if row.strategy_id else "the platform"
                 text = f"{row.pk}  {target}  {until}{'  LOCKOUT' if row.is_lockout else ''}  {row.reason}"
                 self.stdout.write(text.encode("ascii", "replace").decode())
+
+
+def _refuse_lockout(switch_id: UUID) -> None:
+    if Switch.objects.get(pk=switch_id).is_lockout:
+        raise CommandError(
+            "A lockout is lifted on the staff page (/admin/, Switches), by a second person signed in there."
+        )
 
 
 def _staff(email: str) -> User:

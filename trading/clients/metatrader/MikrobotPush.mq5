@@ -13,7 +13,7 @@
 //| server name.                                                      |
 //+------------------------------------------------------------------+
 #property copyright "MikroBot"
-#property version   "1.00"
+#property version   "1.10"
 
 input string ServerUrl        = "https://example.com";
 input string SourceId         = "";
@@ -25,7 +25,10 @@ input int    HeartbeatSeconds = 30;
 input int    QueueLimit       = 1000;
 input int    TimeoutMs        = 5000;
 
-string client_name = "MikrobotPush 1.0";
+string client_name = "MikrobotPush 1.1";
+string server = "";           // the three inputs as they were meant: what is pasted brings blanks and line ends along
+string source_id = "";
+string secret_text = "";
 string stream = "";           // made once per installation
 ulong  sequence = 0;          // last number given; kept across restarts
 string queue[];               // bodies that the server has not acknowledged, oldest first
@@ -238,7 +241,7 @@ string Utc()
 string Body(const string kind, const string signal)
   {
    string number = IntegerToString((long)sequence);
-   string body = "{\"protocol\":\"mikrobot-ea/1\",\"source\":\"" + Escaped(SourceId) + "\"";
+   string body = "{\"protocol\":\"mikrobot-ea/1\",\"source\":\"" + Escaped(source_id) + "\"";
    body += ",\"stream\":\"" + stream + "\",\"sequence\":" + number + ",\"id\":\"" + stream + "-" + number + "\"";
    body += ",\"kind\":\"" + kind + "\"";
    body += ",\"clock\":{\"server\":\"" + TimeToString(TimeTradeServer(), TIME_DATE | TIME_SECONDS) + "\"";
@@ -273,7 +276,7 @@ int Post(const string body)
   {
    string timestamp = IntegerToString((long)TimeGMT());
    string nonce = Nonce();
-   string signature = Hmac(Secret, timestamp + "." + nonce + "." + body);
+   string signature = Hmac(secret_text, timestamp + "." + nonce + "." + body);
    if(StringLen(signature) != 64 || StringLen(nonce) != 32)
       return -1;
    string headers = "Content-Type: application/json\r\n";
@@ -288,7 +291,21 @@ int Post(const string body)
    ArrayResize(data, ArraySize(bytes));
    for(int i = 0; i < ArraySize(bytes); i++)
       data[i] = (char)bytes[i];
-   return WebRequest("POST", ServerUrl + "/hooks/ea/" + SourceId + "/", headers, TimeoutMs, data, result, result_headers);
+   return WebRequest("POST", server + "/hooks/ea/" + source_id + "/", headers, TimeoutMs, data, result, result_headers);
+  }
+
+//--- what a person can do about an answer; empty where there is nothing to do but wait
+string Advice(const int status)
+  {
+   if(status == 401)
+      return ": Secret is not that of this source, or this computer's clock is more than five minutes off";
+   if(status == 403)
+      return ": the source is switched off, does not take messages from this address, or ServerUrl lacks https";
+   if(status == 404)
+      return ": nothing answers at " + server + "/hooks/ea/" + source_id + "/; compare ServerUrl and SourceId with the source's page";
+   if(status == -1)
+      return ": the request did not leave; allow WebRequest for " + server + " in Tools > Options > Expert Advisors";
+   return "";
   }
 
 //--- 200: taken, or known already. 413, 422: read and refused for good. Everything else is tried again, the same
@@ -307,7 +324,7 @@ void SendQueue()
         {
          wait_seconds = wait_seconds == 0 ? 1 : (wait_seconds >= 30 ? 60 : wait_seconds * 2);
          next_try = TimeLocal() + wait_seconds;
-         Print("MikrobotPush: not acknowledged, status " + IntegerToString(status));
+         Print("MikrobotPush: not acknowledged, status " + IntegerToString(status) + Advice(status));
          return;
         }
       if(status != 200)
@@ -324,11 +341,24 @@ void SendQueue()
 
 //--- events --------------------------------------------------------
 
+string Trimmed(const string text)
+  {
+   string inner = text;
+   StringTrimLeft(inner);
+   StringTrimRight(inner);
+   return inner;
+  }
+
 int OnInit()
   {
-   if(StringLen(SourceId) == 0 || StringLen(Secret) < 32)
+   server = Trimmed(ServerUrl);
+   while(StringLen(server) > 0 && StringGetCharacter(server, StringLen(server) - 1) == '/')
+      server = Trimmed(StringSubstr(server, 0, StringLen(server) - 1));
+   source_id = Trimmed(SourceId);
+   secret_text = Trimmed(Secret);
+   if(StringLen(server) == 0 || StringLen(source_id) == 0 || StringLen(secret_text) < 32)
      {
-      Print("MikrobotPush: SourceId and a Secret of at least 32 characters are needed");
+      Print("MikrobotPush: ServerUrl, SourceId and a Secret of at least 32 characters are needed");
       return INIT_PARAMETERS_INCORRECT;
      }
    MathSrand((int)GetTickCount());

@@ -88,7 +88,7 @@ def _params(parts: list[str]) -> dict[str, Json]:
         name, equals, value = (piece.strip(" \t") for piece in part.partition("="))
         name = name.lower()
         if not equals or name not in PARAMS:
-            raise unreadable(Code.FIELD_UNKNOWN, field=part)
+            raise unreadable(Code.FIELD_UNKNOWN, field=name if equals else part)  # its value may be a password
         if name in found:
             raise unreadable(Code.DUPLICATE_KEY, field=name)
         quoted = len(value) >= 2 and value[0] == value[-1] == '"'

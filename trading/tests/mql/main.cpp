@@ -2,6 +2,14 @@
 #include "shim.hpp"
 #include "client.inc"
 
+// A word as it is pasted: its blanks are written _b, _n and _t here, because words are read between blanks.
+string pasted(string text) {
+  StringReplace(text, "_b", " ");
+  StringReplace(text, "_n", "\r\n");
+  StringReplace(text, "_t", "\t");
+  return text;
+}
+
 int main(int, char **argv) {
   directory = argv[1];
   string command;
@@ -19,8 +27,9 @@ int main(int, char **argv) {
     if (command == "answer" && std::cin >> value) statuses.push_back((int)value);
     if (command == "lock" && std::cin >> value) is_locked = value != 0;
     if (command == "limit" && std::cin >> value) QueueLimit = (int)value;
-    if (command == "source" && std::cin >> text) SourceId = text;
-    if (command == "secret" && std::cin >> text) Secret = text;
+    if (command == "server" && std::cin >> text) ServerUrl = pasted(text);
+    if (command == "source" && std::cin >> text) SourceId = pasted(text);
+    if (command == "secret" && std::cin >> text) Secret = pasted(text);
     if (command == "hmac" && std::cin >> text) std::cout << "hmac " << Hmac(Secret, text) << std::endl;
     if (command == "queue") std::cout << "queue " << ArraySize(queue) << std::endl;
   }

@@ -69,6 +69,17 @@ inline int StringReplace(string &text, const string &old, const string &fresh) {
     text.replace(at, old.size(), fresh);
   return count;
 }
+inline int StringTrimLeft(string &text) {
+  size_t start = text.find_first_not_of(" \t\r\n");
+  size_t gone = start == string::npos ? text.size() : start;
+  text.erase(0, gone);
+  return (int)gone;
+}
+inline int StringTrimRight(string &text) {
+  size_t end = text.find_last_not_of(" \t\r\n"), before = text.size();
+  text.erase(end == string::npos ? 0 : end + 1);
+  return (int)(before - text.size());
+}
 inline int StringSplit(const string &text, ushort separator, Array<string> &parts) {
   parts.items.clear();
   std::stringstream stream(text);

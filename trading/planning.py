@@ -1,0 +1,177 @@
+"""From one signal to a decision for each account that follows, and an order for each that takes it.
+
+Accounts are decided in shards: all facts of a shard with a few queries, one pure decision an account, and receipts,
+places in the quota and orders in the transaction that ends the shard. Whoever comes second finds it ended.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from accounts.models.audit import PLATFORM_ID
+from accounts.tenancy import system_scope
+from mikrobot_platform.db.ids import new_id
+from mikrobot_platform.db.prepared import ask
+from mikrobot_platform.kernel.orders import MAX_CLIENT_ID, OrderState, OrderType, Purpose
+from risk_management.rules.facts import AccountFacts, Missing, known
+from risk_management.rules.receipt import Clerk, Receipt
+from risk_management.services import quota, receipts
+from trading import shard_facts
+from trading.ledger import ledger_of
+from trading.models import EventKind, Shard, Signal, SignalEvent, SignalState
+from trading.statements import FAN_OUT, PLAN_ORDERS
+
+log = logging.getLogger(__name__)
+
+SCOPE = "gate.decide"
+SHARD = 500  # accounts; smaller ones lose to commits, larger ones keep a core waiting (facts/performance.md 2)
+TAKEN_TYPES = {"market": OrderType.MARKET, "limit": OrderType.LIMIT, "stop": OrderType.STOP}
+
+
+# --- fan out ----------------------------------------------------------------------------------------------------------
+def fan_out(organization_id: UUID, signal_id: UUID, *, now: datetime) -> list[UUID]:
+    """Put the accounts that follow who took a signal into shards; return those that wait, whoever has made them.
+
+    A signal of the platform is for the followers in every organization, an organization's own for its own followers.
+    """
+    with ledger_of(organization_id):
+        signal: Signal = Signal.objects.get(pk=signal_id)
+        judged = SignalEvent.objects.filter(signal_id=signal_id, kind=EventKind.JUDGED, code="signal.valid")
+        takers = [one for one in judged.values_list("strategy_id", flat=True) if one is not None]
+    if signal.state != SignalState.VALID:
+        return []
+    with system_scope(SCOPE):
+        values = {
+            "owner": organization_id, "signal": signal_id, "takers": takers, "size": SHARD, "now": now,
+            "whose": None if organization_id == PLATFORM_ID else organization_id,
+        }  # fmt: skip
+        ask(FAN_OUT, values)
+        waiting = Shard.objects.filter(organization_id=organization_id, signal_id=signal_id, planned_at=None)
+        found = list(waiting.order_by("strategy_id", "venue", "number").values_list("pk", flat=True))
+    with ledger_of(organization_id):
+        Signal.objects.filter(pk=signal_id, fanned_at=None).update(fanned_at=now)
+    return found
+
+
+# --- plan -------------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An order that waits to be sent."""
+
+    organization_id: UUID
+    account_id: UUID
+    order_id: UUID
+
+
+def plan(shard_id: UUID, *, now: datetime) -> list[Planned]:
+    """Decide a shard that waits; return the orders to be sent. Of one that somebody else has, nothing."""
+    with system_scope(SCOPE):
+        waiting = Shard.objects.select_for_update(skip_locked=True).filter(pk=shard_id, planned_at=None)
+        shard: Shard | None = waiting.first()
+        if shard is None:
+            return []
+        found = _plan(shard, now)
+        shard.planned_at = now
+        shard.save(update_fields=["planned_at"])
+    return found
+
+
+def _plan(shard: Shard, now: datetime) -> list[Planned]:
+    """Decide, and write what follows.
+
+    1. A receipt for every account; one that has a receipt of this signal has been decided, and gets nothing more.
+    2. A place in the day's quota for those that take it; who finds none has been counted wrongly by nobody: the
+       place is asked for under the lock of the day.
+    3. An order for those that have a place.
+    """
+    loaded = shard_facts.load(shard, now=now)
+    clerk = Clerk(loaded.shared, now=now, versions=loaded.versions)
+    decided = [_decided(clerk, account) for account in loaded.accounts]
+    fresh = receipts.write(shard.signal_id, decided, owner=shard.organization_id)
+    wanting = [(account, paper) for account, paper in decided if paper.ruled.sends_order and _id(account) in fresh]
+    placed = quota.admit(shard.signal_id, [_wish(account) for account, _ in wanting], now=now)
+    taking = [(account, paper) for account, paper in wanting if _id(account) in placed]
+    return _write_orders(shard, loaded, taking, fresh, now)
+
+
+def _id(account: AccountFacts) -> UUID:
+    return UUID(account.account)
+
+
+def _decided(clerk: Clerk, account: AccountFacts) -> tuple[AccountFacts, Receipt]:
+    """Decide for one account; what cannot be decided on is denied on facts that say so, and disturbs nobody else."""
+    try:
+        return account, clerk.receipts([account])[0]
+    except Exception:
+        log.exception("the facts of an account could not be decided on", extra={"account": account.account})
+        bare = _unreadable(account)
+        return bare, clerk.receipts([bare])[0]
+
+
+def _unreadable(account: AccountFacts) -> AccountFacts:
+    """Keep who it is, and take every fact for missing."""
+    kept = {"account", "organization", "currency"}
+    missing: Any = Missing("what is stored of the account")
+    lost: dict[str, Any] = {field.name: missing for field in fields(account) if field.name not in kept}
+    return replace(account, **lost)
+
+
+def _wish(account: AccountFacts) -> quota.Wish:
+    return quota.Wish(
+        organization_id=UUID(account.organization),
+        account_id=_id(account),
+        day=known(account.day),
+        limit=known(account.entitlement).daily_quota,
+    )
+
+
+def client_id(signal_id: UUID, account_id: UUID, purpose: Purpose, step: str = "") -> str:
+    """Name an order so that whoever plans it again names it the same; short enough for every venue."""
+    text = f"{signal_id}:{account_id}:{purpose}:{step}"
+    digest = hashlib.blake2b(text.encode(), digest_size=15).digest()
+    return "mb" + base64.b32encode(digest).decode().lower()[: MAX_CLIENT_ID - 2]
+
+
+def _write_orders(
+    shard: Shard,
+    loaded: shard_facts.LoadedShard,
+    taking: Sequence[tuple[AccountFacts, Receipt]],
+    fresh: Mapping[UUID, UUID],
+    now: datetime,
+) -> list[Planned]:
+    if not taking:
+        return []
+    signal = loaded.shared.signal
+    expires = now + timedelta(seconds=known(loaded.shared.strategy).max_signal_age_s)
+    accounts = [_id(account) for account, _ in taking]
+    values: dict[str, Any] = {
+        "ids": [new_id() for _ in taking],
+        "organizations": [UUID(account.organization) for account, _ in taking],
+        "accounts": accounts,
+        "client_ids": [client_id(shard.signal_id, account, Purpose.ENTRY) for account in accounts],
+        "receipts": [fresh[account] for account in accounts],
+        "quantities": [paper.ruled.quantity for _, paper in taking],
+        "risks": [paper.ruled.risk for _, paper in taking],
+        "signal": shard.signal_id,
+        "strategy": shard.strategy_id,
+        "symbol": signal.symbol,
+        "venue_symbol": loaded.venue_symbol,
+        "side": known(signal.side).value,
+        "type": TAKEN_TYPES[known(signal.kind).value].value,
+        "limit": signal.entry if known(signal.kind).value == "limit" else None,
+        "stop": signal.entry if known(signal.kind).value == "stop" else None,
+        "stop_loss": known(signal.stop),
+        "take_profit": next(iter(reversed(known(signal.targets))), None),
+        "purpose": Purpose.ENTRY.value,
+        "state": OrderState.PLANNED.value,
+        "now": now,
+        "expires": expires,
+    }
+    return [Planned(*row) for row in ask(PLAN_ORDERS, values)]

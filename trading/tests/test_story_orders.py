@@ -1,0 +1,137 @@
+"""From a signal to orders at the venue: decided for each account, sent once, written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from accounts.models import TradingAccount
+from accounts.models.audit import PLATFORM_ID
+from accounts.tenancy import atomic, tenant_scope
+from accounts.tests.people import Team, team
+from mikrobot_platform.kernel.orders import OrderState
+from risk_management.models import DailyQuota, Level, Receipt
+from risk_management.services import switches
+from trading import pipeline, planning, sending
+from trading.models import Order, Signal, SignalState
+from trading.paper.control import PaperProcess
+from trading.tests.sources import at_once, make_source, rest, rows, swept
+from trading.tests.story import make_follower, make_strategy, tell_prices, venue
+
+
+@pytest.fixture(name="paper")
+def paper_venue(tmp_path: Path) -> Iterator[PaperProcess]:
+    with venue(tmp_path) as process:
+        yield process
+
+
+def orders_of(account: Any) -> list[Order]:
+    with tenant_scope(account.organization_id), atomic():
+        return list(Order.objects.filter(account_id=account.pk))
+
+
+def receipts_of(account: Any) -> list[Receipt]:
+    with tenant_scope(account.organization_id), atomic():
+        return list(Receipt.objects.filter(account_id=account.pk))
+
+
+def used(cast: Team) -> int:
+    with tenant_scope(cast.house.pk), atomic():
+        return sum(DailyQuota.objects.values_list("used", flat=True))
+
+
+def taken(cast: Team, now: datetime, count: int = 1) -> tuple[Signal, list[TradingAccount], list[planning.Planned]]:
+    """Let a signal come in, be judged, decided for some followers, and planned."""
+    tell_prices(now)
+    strategy = make_strategy()
+    followers = [make_follower(cast.as_alice, strategy, now=now) for _ in range(count)]
+    source = make_source(PLATFORM_ID)
+    pipeline.receive(source, rest(strategy=strategy.code, stop="1.08300", targets=["1.09000"]), now=now)
+    swept(source, now)
+    [signal] = rows(source)[1]
+    assert signal.state == SignalState.VALID, signal.sentence
+    shards = planning.fan_out(PLATFORM_ID, signal.pk, now=now)
+    return signal, followers, [one for shard in shards for one in planning.plan(shard, now=now)]
+
+
+def test_a_signal_becomes_one_order_for_each_account_that_takes_it(paper: PaperProcess) -> None:
+    cast, now = team(), timezone.now()
+    tell_prices(now)
+    strategy = make_strategy()
+    takes = make_follower(cast.as_alice, strategy, now=now)
+    sells_only = make_follower(cast.as_charlie, strategy, now=now, sides=["sell"])
+    source = make_source(PLATFORM_ID)
+    pipeline.receive(
+        source, rest(strategy=strategy.code, stop="1.08300", targets=["1.09000"], price="1.08505"), now=now
+    )
+    swept(source, now)
+    [signal] = rows(source)[1]
+    assert (signal.state, signal.sentence) == (SignalState.VALID, signal.sentence), signal.sentence
+    shards = planning.fan_out(PLATFORM_ID, signal.pk, now=now)
+    assert planning.fan_out(PLATFORM_ID, signal.pk, now=now) == shards, "who comes second finds them"
+    planned = [one for shard in shards for one in planning.plan(shard, now=now)]
+    assert [planning.plan(shard, now=now) for shard in shards] == [[] for _ in shards]
+    [taken], [skipped] = receipts_of(takes), receipts_of(sells_only)
+    assert taken.verdict == "taken", taken.body
+    assert skipped.code == "gate.side_left_out", skipped.sentence
+    assert [one.account_id for one in planned] == [takes.pk]
+    assert sending.submit([one.order_id for one in planned], now=now) == 1
+    assert sending.submit([one.order_id for one in planned], now=now) == 0, "nobody claims it twice"
+    assert sending.wait(20)
+    [order] = orders_of(takes)
+    assert orders_of(sells_only) == []
+    assert (order.state, order.receipt_id) == (OrderState.FILLED, taken.pk), (order.reason_code, order.reason)
+    counted = paper.count()
+    assert counted["orders"][str(takes.pk)][order.client_id] == 1
+
+
+def test_the_story_is_told_and_every_decision_is_made_again(paper: PaperProcess) -> None:
+    signal, [account], planned = taken(team(), timezone.now())
+    sending.submit([one.order_id for one in planned], now=timezone.now())
+    assert sending.wait(20)
+    told = StringIO()
+    call_command("trace", str(signal.pk), stdout=told)
+    words = [line.split()[2] for line in told.getvalue().splitlines()[:-1]]
+    assert words == ["received", "parsed", "judged", "decided", "planned", "sent", "acknowledged"]
+    again = StringIO()
+    call_command("replay", str(signal.pk), stdout=again)
+    assert again.getvalue() == "2 decisions made again, 0 different\n"
+    with pytest.raises(CommandError):
+        call_command("trace", str(account.pk))
+
+
+def test_of_many_who_send_at_once_one_sends(paper: PaperProcess) -> None:
+    _signal, followers, planned = taken(team(), timezone.now(), count=3)
+    ids = [one.order_id for one in planned]
+    assert len(ids) == 3
+    claims = at_once(4, lambda: sending.submit(ids, now=timezone.now()))
+    assert sum(claims) == 3
+    assert sending.wait(20)
+    counted = paper.count()["orders"]
+    assert [sum(counted[str(account.pk)].values()) for account in followers] == [1, 1, 1]
+
+
+def test_what_is_too_old_or_switched_off_is_withdrawn_and_gives_its_place_back(paper: PaperProcess) -> None:
+    cast, now = team(), timezone.now()
+    _signal, [account], planned = taken(cast, now)
+    ids = [one.order_id for one in planned]
+    assert sending.submit(ids, now=now + timedelta(minutes=5)) == 0
+    [order] = orders_of(account)
+    assert (order.state, order.reason_code) == (OrderState.WITHDRAWN, "too_old")
+    assert used(cast) == 0
+    _signal, [other], planned = taken(cast, now)
+    assert used(cast) == 1
+    with tenant_scope(cast.house.pk, user_id=cast.alice.pk), atomic():
+        switches.switch_off(cast.as_alice, Level.ACCOUNT, "a doubt about it", target=other.pk, now=now)
+    assert sending.submit([one.order_id for one in planned], now=now) == 0
+    [order] = orders_of(other)
+    assert (order.state, order.reason) == (OrderState.WITHDRAWN, "a doubt about it")
+    assert used(cast) == 0
+    assert paper.count()["orders"] == {}
