@@ -50,7 +50,6 @@ class Desk:
         self.usual = getcontext()  # what is worked out for all is not worked out as strictly as an account is
         self._settings: dict[object, Settings] = {}
         self._alive: list[object] = []  # whose ids are keys
-        self.lasting: set[int] = set()  # ids of what is kept here, and so stays what it is
 
     def once(self, key: object, work: Callable[[], T]) -> T:
         """Work something out for the first account that needs it, and keep it for the others."""
@@ -58,7 +57,6 @@ class Desk:
         if found is None:
             with Within(self.usual):
                 found = self._kept[key] = work()
-            self.lasting.add(id(found))
         return found  # type: ignore[return-value]  # a key always has its own kind of answer
 
     @kept

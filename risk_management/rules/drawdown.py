@@ -52,8 +52,8 @@ def firm_floors(case: Case) -> Ruling:
         limits += (limit,)
         if rule.touch.breaks(value, level) or equity < floor.level:
             where = {"limit": floor.name, "floor": floor.level, "currency": case.currency}
-            return Deny(Code.GATE_FIRM_FLOOR, {**_floors(limits)(*told), **where})
-    return Allow(_floors(limits)(*told))
+            return Deny(Code.GATE_FIRM_FLOOR, {**_floors(limits).named(tuple(told)), **where})
+    return Allow(tuple(told), _floors(limits))
 
 
 def own_drawdown(case: Case) -> Ruling:
@@ -73,10 +73,10 @@ def own_drawdown(case: Case) -> Ruling:
         return ALLOWED
     case.floors += own
     highest = max(own, key=_level)
-    numbers = _OWN(equity, highest.level, highest.name, equity - highest.level)
+    told = equity, highest.level, highest.name, equity - highest.level
     if equity <= highest.level:
-        return Deny(Code.GATE_DRAWDOWN, {**numbers, "currency": case.currency})
-    return Allow(numbers)
+        return Deny(Code.GATE_DRAWDOWN, {**_OWN.named(told), "currency": case.currency})
+    return Allow(told, _OWN)
 
 
 def _floor(case: Case, standing: Standing, program: Program, level: Decimal, amount: Decimal) -> Floor:

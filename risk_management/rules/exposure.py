@@ -40,10 +40,10 @@ def correlated_risk(case: Case) -> Ruling:
     ]  # fmt: skip
     at_risk = sum([known(held.risk) for held in together], ZERO) if together else ZERO
     limit = case.equity * percent / 100
-    numbers = _RISK(at_risk, case.risk, limit, percent)
+    told = at_risk, case.risk, limit, percent
     if at_risk + case.risk <= limit:
-        return Allow(numbers)
-    return Reduce(case.within(limit - at_risk, case.lot.loss), "your risk in symbols that move together", numbers)
+        return Allow(told, _RISK)
+    return Reduce(case.within(limit - at_risk, case.lot.loss), "your risk in symbols that move together", told, _RISK)
 
 
 def _moves(correlations: tuple[Correlation, ...], symbol: str) -> Mapping[str, Decimal]:
@@ -55,7 +55,7 @@ def _held(case: Case, holdings: Iterable[Holding], multiple: Decimal | None, bou
         return ALLOWED
     held = sum((known(holding.notional) for holding in holdings), ZERO)
     limit, wanted = case.equity * multiple, case.worth
-    numbers = _HELD(held, wanted, limit)
+    told = held, wanted, limit
     if held + wanted <= limit:
-        return Allow(numbers)
-    return Reduce(case.within(limit - held, case.lot.notional), bound, numbers)
+        return Allow(told, _HELD)
+    return Reduce(case.within(limit - held, case.lot.notional), bound, told, _HELD)

@@ -44,5 +44,5 @@ def _limited(case: Case, name: str, realised: Decimal, limit: Decimal | None, co
         return ALLOWED
     floor = balance - realised - limit
     case.floors.append(Floor(name, floor, Follows.BALANCE, limit))
-    numbers = _ROOM(realised, equity - balance, limit, equity - floor)
-    return Deny(code, numbers) if equity <= floor else Allow(numbers)
+    told = realised, equity - balance, limit, equity - floor
+    return Deny(code, _ROOM.named(told)) if equity <= floor else Allow(told, _ROOM)

@@ -23,10 +23,10 @@ def leverage(case: Case) -> Ruling:
         most = min(most, Decimal(program.leverage_fx))
     held = case.notional
     limit, wanted = case.equity * most, case.worth
-    numbers = _LEVERAGE(held, wanted, limit, most)
+    told = held, wanted, limit, most
     if held + wanted <= limit:
-        return Allow(numbers)
-    return Reduce(case.within(limit - held, case.lot.notional), "leverage", numbers)
+        return Allow(told, _LEVERAGE)
+    return Reduce(case.within(limit - held, case.lot.notional), "leverage", told, _LEVERAGE)
 
 
 def margin(case: Case) -> Ruling:
@@ -37,8 +37,8 @@ def margin(case: Case) -> Ruling:
     per_lot = case.desk.once((margin, id(lot), str(terms.leverage)), lambda: _dearer(lot, terms.leverage))
     free = case.equity - used - case.divided(waiting, terms.leverage)
     wanted = case.costing(per_lot, case.quantity)
-    numbers = _MARGIN(free, wanted)
-    return Allow(numbers) if wanted <= free else Reduce(case.within(free, per_lot), "free margin", numbers)
+    told = free, wanted
+    return Allow(told, _MARGIN) if wanted <= free else Reduce(case.within(free, per_lot), "free margin", told, _MARGIN)
 
 
 def _dearer(lot: Lot, leverage: Decimal) -> Ratio:

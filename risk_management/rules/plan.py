@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from risk_management.rules.case import Case
-from risk_management.rules.ruling import Advise, Deny, Reduce, Ruling, ruling_text
+from risk_management.rules.ruling import Advise, Deny, Reduce, Ruling, written
 
 Judge = Callable[[Case], Ruling]
 
@@ -39,7 +39,7 @@ class Plan:
                 continue
             assert not isinstance(step, Reduce), "what makes a quantity smaller looks at it"
             self._settled.append(step)
-            text += ruling_text(step)
+            text += step.text or written(step)
             if isinstance(step, Deny):
                 self.ending = step
                 break

@@ -21,7 +21,7 @@ from mikrobot_platform.kernel.undisturbed import Undisturbed
 from risk_management.rules import VERSION, Ruled, gate
 from risk_management.rules.facts import AccountFacts, Missing, Shared
 from risk_management.rules.numbers import number_text, numbers_text
-from risk_management.rules.ruling import ALLOWED, Ruling, ruling_text
+from risk_management.rules.ruling import written
 
 GENESIS = "0" * 64  # what stands before the first receipt of a chain
 
@@ -69,8 +69,6 @@ class Clerk:
         self._signal, self._action = number_text(shared.signal.id), number_text(shared.signal.action)
         self._versions = _versions(shared, versions or {})
         self._versions_by_program: dict[str | None, str] = {}
-        self._lasting = self.gate.desk.lasting
-        self._kept = {id(ALLOWED): ruling_text(ALLOWED)}
 
     def receipts(self, accounts: Iterable[AccountFacts]) -> list[Receipt]:
         """Decide for accounts, and write a receipt for each."""
@@ -80,8 +78,8 @@ class Clerk:
 
     def receipt(self, ruled: Ruled, account: AccountFacts) -> Receipt:
         """Write the receipt of a decision that was made on these facts."""
-        facts, figures, kept = _ACCOUNT.write(account), ruled.figures(), self._kept
-        answers = [kept.get(id(ruling)) or self._said(ruling) for ruling in ruled.answers]
+        facts, figures = _ACCOUNT.write(account), ruled.figures()
+        answers = [ruling.text or written(ruling) for ruling in ruled.answers]
         text = _BODY % (
             quoted_text(account.account), self._action, self._at, ruled.code.value, numbers_text(figures),
             _facts_hash(self._shared_hash, facts, self._at), ruled.not_asked, quoted_text(account.organization),
@@ -89,13 +87,6 @@ class Clerk:
             quoted_text(ruled.sentence_with(figures)), self._signal, ruled.verdict.value, self._versions_of(account),
         )  # fmt: skip
         return Receipt(ruled, StoredFacts(self._shared, facts, self._now), text)
-
-    def _said(self, ruling: Ruling) -> str:
-        """Write what one rule said; what was said once for all accounts is written once."""
-        written = ruling_text(ruling)
-        if id(ruling) in self._lasting:  # else another ruling may have its id one day
-            self._kept[id(ruling)] = written
-        return written
 
     def _versions_of(self, account: AccountFacts) -> str:
         """Name the versions of everything that decided; the program is the account's own."""

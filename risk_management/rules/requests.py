@@ -28,7 +28,7 @@ def request_budget(case: Case) -> Ruling:
     if budget.positions_per_day is not None and made >= budget.positions_per_day:
         return Deny(Code.GATE_POSITIONS_PER_DAY, {"made": made, "limit": budget.positions_per_day})
     limit = budget.requests_per_day
-    numbers = _BUDGET(used, EXIT_REQUESTS * (held + 1), ENTRY_REQUESTS, limit)
+    told = used, EXIT_REQUESTS * (held + 1), ENTRY_REQUESTS, limit
     if limit is not None and used + ENTRY_REQUESTS + EXIT_REQUESTS * (held + 1) > limit:
-        return Deny(Code.GATE_REQUESTS, numbers)
-    return Allow(numbers)
+        return Deny(Code.GATE_REQUESTS, _BUDGET.named(told))
+    return Allow(told, _BUDGET)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, ClassVar
 
 from mikrobot_platform.kernel.decisions import Code, Verdict
 from risk_management.rules.numbers import numbers_text, numbers_writer
 
 # Numbers stay what they are (Decimal, int, text, a time); they become text when a receipt is written, and only then.
 Numbers = Mapping[str, object]
+Values = tuple[object, ...]
 NOTHING: Numbers = MappingProxyType({})
 
 
 class Form:
-    """The names and types of the numbers that a rule nearly always tells: `Form(used=int, limit=int)(used, limit)`."""
+    """The names and types of the numbers that a rule nearly always tells, so that it hands over bare values."""
 
     __slots__ = ("names", "write")
 
@@ -24,71 +27,75 @@ class Form:
         self.names = tuple(kinds)
         self.write = numbers_writer(self.names, tuple(kinds.values()))
 
-    def __call__(self, *values: object) -> Told:
-        """Fill it in; numbers of other types are written as well, only not as quickly."""
-        return Told(self, values)
+    def named(self, values: Values) -> Numbers:
+        """Return values by their names."""
+        return dict(zip(self.names, values, strict=True))
 
 
-class Told(Mapping[str, object]):
-    """Numbers in a form. They are a mapping to whoever asks by name, which hardly anybody does."""
-
-    __slots__ = ("_form", "_values")
-
-    def __init__(self, form: Form, values: tuple[object, ...]) -> None:
-        self._form, self._values = form, values
-
-    def __getitem__(self, name: str) -> object:
-        if name not in self._form.names:
-            raise KeyError(name)
-        return self._values[self._form.names.index(name)]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._form.names)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __repr__(self) -> str:
-        return repr(dict(self))
-
-    def text(self) -> str:
-        """Write them as a JSON object with sorted names."""
-        return self._form.write(self._values)
+# Rulings are not frozen, because that would take twice as long to make, and an account is answered two dozen times.
+# Nobody changes one; it only learns its own text when it is written.
 
 
-class Allow(NamedTuple):
+@dataclass(slots=True)
+class Allow:
     """Nothing is against it."""
 
-    numbers: Numbers = NOTHING
+    word: ClassVar[str] = "allow"
+    told: Any = None  # numbers by name, or the values of a form
+    form: Form | None = None
+    text: str = field(default="", init=False, compare=False, repr=False)
+
+    @property
+    def numbers(self) -> Numbers:
+        """Return the numbers by name."""
+        return self.told or NOTHING if self.form is None else self.form.named(self.told)
 
 
-class Reduce(NamedTuple):
+@dataclass(slots=True)
+class Reduce:
     """At most so much; `bound` says in words what binds."""
 
+    word: ClassVar[str] = "reduce"
     quantity: Decimal
     bound: str
-    numbers: Numbers = NOTHING
+    told: Any = None  # numbers by name, or the values of a form
+    form: Form | None = None
+    text: str = field(default="", init=False, compare=False, repr=False)
+
+    @property
+    def numbers(self) -> Numbers:
+        """Return the numbers by name."""
+        return self.told or NOTHING if self.form is None else self.form.named(self.told)
 
 
-class Advise(NamedTuple):
+@dataclass(slots=True)
+class Advise:
     """It goes on to be shown, and no order may come of it."""
 
+    word: ClassVar[str] = "advise"
     code: Code
-    numbers: Numbers = NOTHING
+    numbers: Numbers = field(default_factory=dict)
+    text: str = field(default="", init=False, compare=False, repr=False)
 
 
-class Deny(NamedTuple):
+@dataclass(slots=True)
+class Deny:
     """It ends here."""
 
+    word: ClassVar[str] = "deny"
     code: Code
-    numbers: Numbers = NOTHING
+    numbers: Numbers = field(default_factory=dict)
     verdict: Verdict = Verdict.REFUSED
+    text: str = field(default="", init=False, compare=False, repr=False)
 
 
 Ruling = Allow | Reduce | Advise | Deny
 ALLOWED = Allow()
-WORDS: Mapping[type, str] = MappingProxyType({Allow: "allow", Reduce: "reduce", Advise: "advise", Deny: "deny"})
-ALLOWED_TEXT = '"allow",{}]'
+
+
+# What is counted (positions, trades, seconds) gives the same few rulings again and again, from one signal to the next:
+# they are made once, and written once.
+recalled = lru_cache(maxsize=4_096)
 
 
 def skip(code: Code, numbers: Numbers = NOTHING) -> Deny:
@@ -96,8 +103,11 @@ def skip(code: Code, numbers: Numbers = NOTHING) -> Deny:
     return Deny(code, numbers, Verdict.SKIPPED)
 
 
-def ruling_text(ruling: Ruling) -> str:
-    """Write what a rule said, from its word to the end of its place in a receipt."""
-    numbers = ruling.numbers
-    written = numbers.text() if type(numbers) is Told else numbers_text(numbers)
-    return f'"{WORDS[type(ruling)]}",{written}]'
+def written(ruling: Ruling) -> str:
+    """Write what a rule said, from its word to the end of its place in a receipt, and keep the text with it."""
+    if (type(ruling) is Allow or type(ruling) is Reduce) and ruling.form is not None:
+        said = ruling.form.write(ruling.told)
+    else:
+        said = numbers_text(ruling.numbers)
+    ruling.text = text = f'"{ruling.word}",{said}]'
+    return text

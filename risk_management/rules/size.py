@@ -44,11 +44,11 @@ def sized(case: Case) -> Ruling:
     case.lot = scale.lot
     bound = scale.bounds[quantities.index(quantity)]  # of equal ones the first
     words = WORDS[bound]
-    numbers = _form(scale.names)(*quantities, scale.wish.words, words)
+    told = (*quantities, scale.wish.words, words)
     if bound.is_wish:
         case.cut(quantity, words)
-        return Allow(numbers)
-    return Reduce(quantity, words, numbers)
+        return Allow(told, _form(scale.names))
+    return Reduce(quantity, words, told, _form(scale.names))
 
 
 def _without_size(case: Case) -> Deny:

@@ -58,8 +58,8 @@ def worst_case(case: Case) -> Ruling:
             allowed, binding = fits, floor
     highest = binding or max(floors, key=_level, default=_EMPTY)
     worst = equity - stake.risk - case.risk
-    numbers = _NUMBERS(equity, stake.risk, case.risk, worst, buffer, highest.level, highest.name)
-    return Allow(numbers) if binding is None else Reduce(allowed, BOUND, numbers)
+    told = equity, stake.risk, case.risk, worst, buffer, highest.level, highest.name
+    return Allow(told, _NUMBERS) if binding is None else Reduce(allowed, BOUND, told, _NUMBERS)
 
 
 def _stake(holdings: tuple[Holding, ...]) -> Stake:

@@ -21,7 +21,6 @@ from risk_management.compliance.program import Axis
 from risk_management.rules import VERSION, Gate, decide, decide_many, gate
 from risk_management.rules.facts import AccountFacts, Missing, Shared, Switch
 from risk_management.rules.receipt import Clerk, StoredFacts
-from risk_management.rules.ruling import WORDS
 from risk_management.rules.settings import Limits
 from risk_management.sizing import ConfidenceScale, FixedMoney, FixedQuantity, PercentOfBalance, PercentOfEquity
 from risk_management.tests.gate_facts import NOW, account, d, holding, micro, own, shared
@@ -60,7 +59,7 @@ def slowly(of_signal: Shared, facts: AccountFacts) -> str:
             "code": str(ruled.code), "evidence": {name: simple(value) for name, value in ruled.figures().items()},
             "facts": stored.sha256(), "not_asked": ruled.not_asked, "organization": facts.organization,
             "rules": [
-                [name, WORDS[type(said)], {key: simple(value) for key, value in said.numbers.items()}]
+                [name, said.word, {key: simple(value) for key, value in said.numbers.items()}]
                 for name, said in ruled.record
             ],
             "sentence": f"{words} {firm[0]}" if ruled.verdict is Verdict.ADVISED and firm else words,  # type: ignore[index]
