@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -72,9 +72,20 @@ def record_of(owner_id: UUID, action: str, subject: models.Model | str = "", /, 
     return (record_platform if owner_id == PLATFORM_ID else record)(action, subject, **data)
 
 
+def record_each(action: str, subjects: Sequence[models.Model], /, **data: object) -> None:
+    """Write one entry for each subject into the current organization's chain."""
+    AuditEntry.objects.bulk_create([_entry(scopes.organization(), action, subject, data) for subject in subjects])
+
+
 def _write(organization_id: UUID, action: str, subject: models.Model | str, data: Mapping[str, object]) -> AuditEntry:
+    entry = _entry(organization_id, action, subject, data)
+    entry.save(force_insert=True)
+    return entry
+
+
+def _entry(organization_id: UUID, action: str, subject: models.Model | str, data: Mapping[str, object]) -> AuditEntry:
     who = actor()
-    entry: AuditEntry = AuditEntry.objects.create(
+    return AuditEntry(
         organization_id=organization_id,
         at=timezone.now(),
         actor_kind=who.kind,
@@ -85,7 +96,6 @@ def _write(organization_id: UUID, action: str, subject: models.Model | str, data
         address=who.address,
         trace_id=trace_id.get(),
     )
-    return entry
 
 
 _noted: set[tuple[int, str, date]] = set()

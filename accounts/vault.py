@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -26,7 +27,7 @@ from mikrobot_platform import metrics
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.scope import ScopeError
 
-__all__ = ["Sealed", "create_key", "reveal", "seal"]
+__all__ = ["Sealed", "create_key", "reveal", "reveal_all", "seal"]
 
 
 def seal(record: models.Model, field: str, value: object) -> str:
@@ -46,28 +47,33 @@ def seal(record: models.Model, field: str, value: object) -> str:
 def reveal(record: models.Model, field: str, *, purpose: str) -> Any:
     """Open what is stored in `record`'s field, for a stated purpose, and return the value.
 
-    1. The stored text is read anew, with the organization's keys, in one statement: a rotation since `record` was
-       loaded changes nothing.
+    1. The stored text is read anew, then the organization's keys: a rotation meanwhile changes nothing.
     2. "secret.revealed" (or "secret.unreadable") is written to the organization's trail and committed.
     3. Only then the value is returned, or Sealed raised.
 
     Step 2 needs a transaction of its own: inside an open one a roll-back would erase the entry of a secret that is
     already out. Calling this there is therefore an error (RuntimeError), by design; requests and tenant tasks hold one.
     """
-    context = _context(record, field)
+    found = reveal_all([record], field, purpose=purpose)[record.pk]
+    if isinstance(found, Sealed):
+        raise found
+    return found
+
+
+def reveal_all(records: Sequence[models.Model], field: str, *, purpose: str) -> dict[Any, Any | Sealed]:
+    """Open one field of several records as `reveal` does, all in one transaction; return value or problem by id."""
+    contexts = {record.pk: _context(record, field) for record in records}
     if not purpose:
         raise ValueError("a reveal states its purpose")
+    if not records:
+        return {}
     with transaction.atomic(using=scopes.current().alias, durable=True):
-        try:
-            value, problem = _open_stored(record, field, context), None
-        except Sealed as error:
-            value, problem = None, error
-        action = "secret.revealed" if problem is None else "secret.unreadable"
-        audit.record(action, record, field=field, purpose=purpose)
-    if problem is not None:
-        raise problem
-    metrics.REVEALS.labels(purpose).inc()
-    return value
+        found = _open_stored(_model(records[0]), field, contexts)
+        for action, is_open in (("secret.revealed", True), ("secret.unreadable", False)):
+            subjects = [record for record in records if isinstance(found[record.pk], Sealed) is not is_open]
+            audit.record_each(action, subjects, field=field, purpose=purpose)
+    metrics.REVEALS.labels(purpose).inc(sum(not isinstance(value, Sealed) for value in found.values()))
+    return found
 
 
 def _context(record: models.Model, field: str) -> dict[str, str]:
@@ -92,26 +98,41 @@ def _model(record: models.Model) -> type[models.Model]:
     return model
 
 
-def _open_stored(record: models.Model, field: str, context: dict[str, str]) -> Any:
-    stored = _model(record)._base_manager.filter(organization_id=scopes.organization(), pk=record.pk).values(field)
+def _open_stored(model: type[models.Model], field: str, contexts: Mapping[Any, dict[str, str]]) -> dict[Any, Any]:
+    """Open stored texts; those whose key was rotated away between the two reads are read again."""
+    found: dict[Any, Any] = {}
+    rows = model._base_manager.filter(organization_id=scopes.organization())
     for _attempt in range(ATTEMPTS):
-        keys = {
-            version: (wrapped, text)
-            for version, wrapped, text in DataKey.objects.values_list("version", "wrapped", models.Subquery(stored))
-        }
-        if not keys:
-            raise Sealed("the organization's data keys are gone; what they sealed cannot be read any more")
-        text = next(iter(keys.values()))[1]
-        if not text:
-            raise Sealed("nothing is stored there")
-        version, token = split(text)
-        fernet = unwrap(keys[version][0]) if version in keys else None
-        if fernet is not None:
-            return _open(fernet, token, context)
-    raise Sealed("the key of this secret is gone")
+        left = [pk for pk in contexts if pk not in found]
+        stored = dict(rows.filter(pk__in=left).values_list("pk", field))
+        keys = {version: unwrap(wrapped) for version, wrapped in DataKey.objects.values_list("version", "wrapped")}
+        for pk in left:
+            try:
+                value = _open(stored.get(pk), keys, contexts[pk])
+            except Sealed as problem:
+                found[pk] = problem
+            except _KeyGone:
+                continue
+            else:
+                found[pk] = value
+        if len(found) == len(contexts):
+            return found
+    return {**{pk: Sealed("the key of this secret is gone") for pk in contexts}, **found}
 
 
-def _open(fernet: Fernet, token: str, context: dict[str, str]) -> Any:
+class _KeyGone(Exception):
+    """Raised when the key that a text names is not there (any more)."""
+
+
+def _open(text: str | None, keys: Mapping[int, Fernet | None], context: dict[str, str]) -> Any:
+    if not keys:
+        raise Sealed("the organization's data keys are gone; what they sealed cannot be read any more")
+    if not text:
+        raise Sealed("nothing is stored there")
+    version, token = split(text)
+    fernet = keys.get(version)
+    if fernet is None:
+        raise _KeyGone
     try:
         inside = json.loads(fernet.decrypt(token))
         value = inside.pop("value")

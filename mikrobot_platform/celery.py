@@ -53,6 +53,7 @@ TIMETABLE: dict[str, float] = {
     "trading.sweep_signals": 5.0,
     "trading.carry_on": 5.0,
     "trading.forget_signals": 60.0,
+    "trading.catch_up": 30.0,
     "accounts.sweep_organizations": 60.0,
     "risk_management.turn_days": 60.0,
     "risk_management.tell_programs": 3600.0,  # tells once what is new; a restarted beat forgets a longer time

@@ -179,10 +179,10 @@ returning id, organization_id, account_id, position_id, kind, symbol, profit, at
 SEE_POSITIONS = """
 update trading_position p set
     venue_position_id = case when p.venue_position_id = '' then seen.venue_position else p.venue_position_id end,
-    stop = seen.stop, target = seen.target, seen_at = greatest(p.seen_at, %(now)s)
+    stop = seen.stop, target = seen.target, swap = seen.swap, seen_at = greatest(p.seen_at, %(now)s)
 from unnest(%(organizations)s::uuid[], %(accounts)s::uuid[], %(venue_positions)s::text[], %(symbols)s::text[],
-            %(stops)s::numeric[], %(targets)s::numeric[])
-    as seen (organization_id, account_id, venue_position, symbol, stop, target)
+            %(stops)s::numeric[], %(targets)s::numeric[], %(swaps)s::numeric[])
+    as seen (organization_id, account_id, venue_position, symbol, stop, target, swap)
 where p.organization_id = seen.organization_id and p.account_id = seen.account_id and p.state = 'open'
     and (p.venue_position_id = seen.venue_position or p.venue_position_id = '' and p.venue_symbol = seen.symbol)
 """
@@ -264,6 +264,21 @@ from unnest(%(organizations)s::uuid[], %(accounts)s::uuid[], %(failures)s::int[]
             %(until)s::timestamptz[])
     as now_is (organization_id, account_id, failures, successes, open_until)
 where l.organization_id = now_is.organization_id and l.account_id = now_is.account_id
+"""
+SET_PLANS = """
+update trading_position p set plan = settled.plan
+from unnest(%(positions)s::uuid[], %(plans)s::jsonb[]) as settled (id, plan)
+where p.id = settled.id and p.plan = '{}'::jsonb
+"""
+PLANS = "select id, plan from trading_position where id = any(%(positions)s::uuid[])"
+# What a week had brought in a symbol when a position was opened; without a profit where nobody knows it.
+REALISED = """
+select asked.position, b.symbol, b.profit, b.at
+from unnest(%(positions)s::uuid[], %(organizations)s::uuid[], %(accounts)s::uuid[], %(symbols)s::text[],
+            %(begins)s::timestamptz[], %(until)s::timestamptz[])
+    as asked (position, organization_id, account_id, symbol, begins, until)
+join trading_booking b on b.organization_id = asked.organization_id and b.account_id = asked.account_id
+    and b.kind = 'settled' and b.symbol = asked.symbol and b.at >= asked.begins and b.at < asked.until
 """
 # Whoever is to be watched: with something at a venue or open by our books, or following something.
 ROSTER = """

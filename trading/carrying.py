@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 BATCH = 200
 # An order that is younger is on its way with whoever planned it; a shard that is younger is with whoever was asked.
 GRACE = timedelta(seconds=3)
-SILENCE = timedelta(seconds=sending.ANSWER_S + 5)  # after which whoever claimed an order is not going to write
 
 
 def carry_on(*, now: datetime, among: Collection[UUID] | None = None) -> int:
@@ -87,7 +86,7 @@ def _orders(now: datetime, among: Collection[UUID] | None) -> int:
 def _forgotten(now: datetime, among: Collection[UUID] | None) -> int:
     """Say of orders whose sender has fallen silent that nobody knows what came of them; the venue will be asked."""
     with system_scope(sending.SCOPE):
-        rows = Order.objects.filter(state=OrderState.SENDING.value, sent_at__lte=now - SILENCE)
+        rows = Order.objects.filter(state=OrderState.SENDING.value, sent_at__lte=now - sending.SILENCE)
         rows = rows if among is None else rows.filter(organization_id__in=among)
         return int(
             rows.update(

@@ -11,6 +11,7 @@ import hashlib
 import secrets
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
@@ -70,16 +71,31 @@ def _open(source: Source, row: SourceSecret) -> bytes:
     return text.encode()
 
 
-def account_credentials(organization_id: UUID, account_id: UUID) -> Mapping[str, str]:
-    """Open what an account signs in to its venue with; the opening stands in its organization's trail.
+def account_credentials(accounts: Sequence[tuple[UUID, UUID]]) -> dict[UUID, Mapping[str, str] | Exception]:
+    """Open what accounts sign in to their venues with, given as organization and account; the openings stand in trails.
 
-    In a thread that has no connection of its own: the one that it needs is given back.
+    Return it, or why it cannot be opened, by account. In a thread that has no connection of its own: the one that it
+    needs is given back.
     """
+    owners: dict[UUID, list[UUID]] = defaultdict(list)
+    for organization_id, account_id in accounts:
+        owners[organization_id].append(account_id)
+    found: dict[UUID, Mapping[str, str] | Exception] = {}
     try:
-        with scopes.enter(Scope(organization_id=organization_id, alias=scopes.ENGINE)):
-            with atomic():
-                row: TradingAccount = TradingAccount.objects.get(pk=account_id)
-            found = vault.reveal(row, "credentials", purpose=OPEN_SESSION) if row.credentials else {}
-        return {**found, "currency": row.currency}
+        for organization_id, ids in owners.items():
+            with scopes.enter(Scope(organization_id=organization_id, alias=scopes.ENGINE)):
+                found |= _credentials(ids)
     finally:
         databases.close_all()
+    return found
+
+
+def _credentials(ids: Sequence[UUID]) -> dict[UUID, Mapping[str, str] | Exception]:
+    found: dict[UUID, Mapping[str, str] | Exception] = {pk: LookupError("the account is gone") for pk in ids}
+    with atomic():
+        rows = list(TradingAccount.objects.filter(pk__in=ids))
+    opened = vault.reveal_all([row for row in rows if row.credentials], "credentials", purpose=OPEN_SESSION)
+    for row in rows:
+        secret = opened.get(row.pk, {})
+        found[row.pk] = secret if isinstance(secret, vault.Sealed) else {**secret, "currency": row.currency}
+    return found

@@ -7,8 +7,9 @@ are kept, because signing in opens a secret and costs a round trip; one that has
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -39,24 +40,60 @@ class Desk:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sessions: dict[UUID, Session] = {}
-        self._opening: dict[UUID, asyncio.Lock] = {}
+        self._opening: dict[UUID, asyncio.Task[Session]] = {}
+        self._wanted: dict[Door, asyncio.Future[Mapping[str, str]]] = {}
+        self._opener: asyncio.Task[None] | None = None
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Begin something on the loop, from any thread."""
         return asyncio.run_coroutine_threadsafe(work, self._running())
 
     async def session(self, door: Door) -> Session:
-        """Return the account's session; the first who asks signs in."""
+        """Return the account's session; the first who asks signs in, and goes on when nobody waits any more."""
         known = self._sessions.get(door.account_id)
         if known is not None:
             return known
-        async with self._opening.setdefault(door.account_id, asyncio.Lock()):
-            if door.account_id not in self._sessions:
-                credentials = await asyncio.to_thread(account_credentials, door.organization_id, door.account_id)
-                broker = broker_of(door.venue)
-                url = settings.VENUE_URLS[door.venue]
-                self._sessions[door.account_id] = await broker.connect(str(door.account_id), credentials, base_url=url)
-        return self._sessions[door.account_id]
+        opening = self._opening.get(door.account_id)
+        if opening is None:
+            opening = self._opening[door.account_id] = asyncio.create_task(self._open(door))
+            opening.add_done_callback(functools.partial(self._opened, door))
+        return await asyncio.shield(opening)
+
+    async def _open(self, door: Door) -> Session:
+        credentials = await self._credentials(door)
+        return await broker_of(door.venue).connect(
+            str(door.account_id), credentials, base_url=settings.VENUE_URLS[door.venue]
+        )
+
+    def _opened(self, door: Door, opening: asyncio.Task[Session]) -> None:
+        del self._opening[door.account_id]
+        if not opening.cancelled() and opening.exception() is None:
+            self._sessions[door.account_id] = opening.result()
+
+    async def _credentials(self, door: Door) -> Mapping[str, str]:
+        """Have an account's secret opened, together with those of everybody who asks while others are being opened."""
+        answer: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
+        self._wanted[door] = answer
+        if self._opener is None:
+            self._opener = asyncio.create_task(self._open_wanted())
+        return await answer
+
+    async def _open_wanted(self) -> None:
+        while self._wanted:
+            wanted, self._wanted = self._wanted, {}
+            ids = [(door.organization_id, door.account_id) for door in wanted]
+            found: Mapping[UUID, Mapping[str, str] | Exception]
+            try:
+                found = await asyncio.to_thread(account_credentials, ids)
+            except Exception as error:  # whatever it is, it is theirs who wait for it
+                found = {account_id: error for _, account_id in ids}
+            for door, answer in wanted.items():
+                told = found[door.account_id]
+                if isinstance(told, Exception):
+                    answer.set_exception(told)
+                else:
+                    answer.set_result(told)
+        self._opener = None
 
     def forget(self, door: Door) -> None:
         """Let the next one sign in anew."""

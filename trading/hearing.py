@@ -126,6 +126,7 @@ def position_columns(seen: Sequence[tuple[Door, PositionReport]]) -> dict[str, A
         "symbols": [one.symbol for _, one in seen],
         "stops": [one.stop_loss for _, one in seen],
         "targets": [one.take_profit for _, one in seen],
+        "swaps": [one.swap for _, one in seen],
     }
 
 

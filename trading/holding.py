@@ -75,6 +75,7 @@ class Books:
                 last_refused_at=position.stop_refused_at or stops.last_refused_at,
             ),
             best=_price(position.best), fees=bare(position.entry_fees),
+            swap=_ZERO if position.swap is None else bare(position.swap),
         )  # fmt: skip
 
     def _open_order(self, order: Order) -> OpenOrder | None:

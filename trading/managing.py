@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from mikrobot_platform.kernel.decisions import Refusal
 from mikrobot_platform.kernel.market import Price
 from mikrobot_platform.kernel.money import Ratio
 from mikrobot_platform.kernel.rates import RateBook, conversion
+from risk_management.services import closing
 from trading import book_statements as sql
 from trading import doing, holding, plans, quotes
 from trading.desk import Door
@@ -35,8 +37,9 @@ def manage(doors: Sequence[Door], *, now: datetime) -> list[Deed]:
     """Look after the open positions of accounts; return what was decided, which has been carried out.
 
     1. The books are read, a query a table; prices are those that were heard last.
-    2. Each position is decided on alone; one that cannot be is left to the others' good and said in the log.
-    3. The best prices so far are kept, and what was decided is carried out.
+    2. How new positions are managed is settled, once; by which clocks all of them end is asked anew.
+    3. Each position is decided on alone; one that cannot be is left to the others' good and said in the log.
+    4. The best prices so far are kept, and what was decided is carried out.
     """
     if not doors:
         return []
@@ -46,7 +49,9 @@ def manage(doors: Sequence[Door], *, now: datetime) -> list[Deed]:
     with system_scope(SCOPE):
         books = holding.load(doors, now=now)
         markets = _Markets(doors, now)
-        for account in books.values():
+        plans.settle_plans([row for account in books.values() for row in account.positions if not row.plan])
+        clocks = closing.load([account_id for account_id, account in books.items() if account.positions], now=now)
+        for account_id, account in books.items():
             for row in account.positions:
                 if row.seen_at is None:
                     unseen.append(account.door)
@@ -56,7 +61,8 @@ def manage(doors: Sequence[Door], *, now: datetime) -> list[Deed]:
                 market = markets.of(account.door.venue, held)
                 if (best := _better(held, market, now)) is not None:
                     bests[row.pk] = best
-                wanted += [(_subject(account.door, row), deed) for deed in _decided(row, held, market, now)]
+                looked_at = _Look(row, held, market, clocks.get(account_id, closing.NO_CLOCKS), account.door.venue)
+                wanted += [(_subject(account.door, row), deed) for deed in _decided(looked_at, now)]
         if bests:
             ask(sql.BEST, {"positions": list(bests), "bests": list(bests.values())})
         if unseen:
@@ -69,11 +75,23 @@ def manage(doors: Sequence[Door], *, now: datetime) -> list[Deed]:
     return [deed for _, deed in wanted]
 
 
-def _decided(row: Position, held: Held, market: Market, now: datetime) -> tuple[Deed, ...]:
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Everything that one position is decided on."""
+
+    row: Position
+    held: Held
+    market: Market
+    clocks: closing.Clocks
+    venue: str
+
+
+def _decided(one: _Look, now: datetime) -> tuple[Deed, ...]:
     try:
-        return decide(held, market, plans.plan_of(row), now=now)
+        plan = plans.plan_of(one.row, one.held.spec, one.clocks, venue=one.venue)
+        return decide(one.held, one.market, plan, now=now)
     except Exception:
-        log.exception("a position could not be decided on", extra={"position": str(row.pk)})
+        log.exception("a position could not be decided on", extra={"position": str(one.row.pk)})
         return ()
 
 

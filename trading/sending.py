@@ -14,7 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -38,6 +38,10 @@ log = logging.getLogger(__name__)
 
 SCOPE = "orders.carry"
 ANSWER_S = 10  # an account that has not answered by then is asked about later
+# A claim is good for so long. Whoever comes later, out of a long queue or a frozen process, sends nothing: others ask
+# the venue for the order after SILENCE, and what it does not have then must not arrive any more.
+SEND_WITHIN = timedelta(seconds=5)
+SILENCE = SEND_WITHIN + timedelta(seconds=ANSWER_S)  # after which whoever claimed an order is not going to write
 AT_ONCE = 400  # to one venue from one process: a venue that hangs keeps no other waiting
 GROUP_MS = 4  # answers of so long are written together
 TOGETHER = 1_000
@@ -54,6 +58,7 @@ class Claimed:
     order_id: UUID
     signal_id: UUID | None
     request: OrderRequest
+    claimed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +93,14 @@ def _claim(orders: Sequence[UUID], now: datetime) -> list[Claimed]:
     with system_scope(SCOPE):
         for organization_id, account_id, signal_id in ask(WITHDRAW, {"orders": list(orders), "now": now}):
             quota.give_back(signal_id, [(organization_id, account_id)], now=now)
-        rows = ask(CLAIM, {"orders": list(orders), "now": now, "who": _WHO})
-    return [_claimed(row) for row in rows]
+        claimed_at = (
+            timezone.now()
+        )  # by the clock of those who will look for forgotten ones, whatever `now` was planned with
+        rows = ask(CLAIM, {"orders": list(orders), "now": claimed_at, "who": _WHO})
+    return [_claimed(row, claimed_at) for row in rows]
 
 
-def _claimed(row: tuple[Any, ...]) -> Claimed:
+def _claimed(row: tuple[Any, ...], claimed_at: datetime) -> Claimed:
     (organization_id, account_id, venue, order_id, signal_id, client_id, symbol, side, kind, quantity, limit, stop,
      trail, stop_loss, take_profit, time_in_force, reduces_only, position) = row  # fmt: skip
     return Claimed(
@@ -114,6 +122,7 @@ def _claimed(row: tuple[Any, ...]) -> Claimed:
             reduces_only=reduces_only,
             position_id=position or "",
         ),
+        claimed_at,
     )
 
 
@@ -138,12 +147,12 @@ async def _answer(order: Claimed) -> Answer:
     try:
         async with asyncio.timeout(ANSWER_S):
             session = await desk.session(order.door)
+            if timezone.now() - order.claimed_at > SEND_WITHIN:
+                return _told(order, OrderState.PLANNED, "not_sent", "it waited too long to be sent")
             report = await session.place(order.request)
     except Refused as error:
         return _told(order, OrderState.REFUSED, error.code, error.reason)
-    except (
-        Transient
-    ) as error:  # it never left, or was turned away: it stays planned, and is sent again if it is not too old
+    except Transient as error:  # it never left, or was turned away: it is sent again if it is not too old by then
         if isinstance(error, SessionEnded):
             desk.forget(order.door)
         return _told(order, OrderState.PLANNED, "not_sent", str(error))

@@ -19,13 +19,15 @@ from django.db import InterfaceError, OperationalError
 from psycopg.types.json import Jsonb
 
 from accounts import outbox
-from accounts.tenancy import system_scope, tenant_scope
+from accounts.outbox import News
+from accounts.tenancy import system_scope
 from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.kernel.events import EventName
 from mikrobot_platform.kernel.money import Currency
 from mikrobot_platform.kernel.orders import AccountReport, OrderState, Purpose
 from risk_management.compliance import account as compliance
 from risk_management.services import quota, states
+from risk_management.services.observing import Observation, observe_all
 from trading import book_statements as sql
 from trading.desk import Door
 from trading.folding import Folded, StoredPosition, bare, fold, results, stored_fill
@@ -191,18 +193,14 @@ class _Batch:
     # --- upwards ---
     def tell(self, folded: Sequence[tuple[Door, Folded]]) -> None:
         """Book what was not told before, and tell it in each account's organization, money before what shows it."""
-        booked = _by_account(self._book(folded), key=2)
-        for account, door in sorted(self._told.doors.items(), key=lambda item: (item[1].organization_id, item[0])):
-            news, bookings, report = self._news[account], booked.get(account, []), self._told.accounts.get(account)
-            if not (news or bookings or report):
-                continue
-            with tenant_scope(door.organization_id):
-                for row in sorted(bookings):
-                    _observe(row)
-                if report is not None:
-                    observe_account(door, report)
-                for name, data in news:
-                    outbox.publish(name, account=str(account), **data)
+        observed = [_observation(row) for row in sorted(self._book(folded)) if _is_known(row)]
+        observed += [observation_of(self._told.doors[account], one) for account, one in self._told.accounts.items()]
+        happened = (
+            News(self._told.doors[account].organization_id, name, {"account": str(account), **data})
+            for account, news in self._news.items()
+            for name, data in news
+        )
+        outbox.publish_all([*observe_all(observed).news, *happened])
         if self._told.accounts:
             seen = [(self._told.doors[account], report) for account, report in self._told.accounts.items()]
             ask(sql.SEE_ACCOUNTS, account_columns(seen))
@@ -289,17 +287,24 @@ def _by_account(rows: Iterable[tuple[Any, ...]], key: int = 0) -> dict[UUID, lis
     return found
 
 
-def _observe(row: tuple[Any, ...]) -> None:
-    """Tell risk management of one booking, by the number that it has there."""
-    number, _owner, account, _position, kind, symbol, profit, at = row
-    if kind == BookingKind.OPENED:
-        states.observe(account, compliance.Opened(number=number, at=at), symbol=symbol)
-    elif profit is not None:
-        states.observe(account, compliance.Settled(number=number, at=at, profit=bare(profit)), symbol=symbol)
+def _is_known(row: tuple[Any, ...]) -> bool:
+    """Tell whether a booking has a result, or needs none: what nobody can price is not told as nothing."""
+    return row[4] == BookingKind.OPENED or row[6] is not None
 
 
-def observe_account(door: Door, report: AccountReport) -> None:
-    """Tell risk management what an account is worth."""
+def _observation(row: tuple[Any, ...]) -> Observation:
+    """Say a booking to risk management, by the number that it has there."""
+    number, owner, account, _position, kind, symbol, profit, at = row
+    event: compliance.Event = compliance.Opened(number=number, at=at)
+    if kind == BookingKind.SETTLED:
+        event = compliance.Settled(number=number, at=at, profit=bare(profit))
+    return Observation(organization_id=owner, account_id=account, event=event, symbol=symbol)
+
+
+def observation_of(door: Door, report: AccountReport) -> Observation:
+    """Say to risk management what an account is worth."""
     snapshot = compliance.Snapshot(at=report.at, balance=report.balance, equity=report.equity)
     seen = states.Seen(floating=report.equity - report.balance, margin_used=report.margin_used)
-    states.observe(door.account_id, snapshot, seen=seen)
+    return Observation(
+        organization_id=door.organization_id, account_id=door.account_id, event=snapshot, seen=seen
+    )  # fmt: skip

@@ -269,7 +269,8 @@ returning o.id
 # Held in one order, because what venues tell moves the same rows at the same time.
 HOLD_ORDERS = "select 1 from trading_order where id = any(%(orders)s::uuid[]) order by id for update"
 
-# Exits for whatever is open at venues, ours or not. Those of a stop are named by it, so that asking twice writes once.
+# Exits for whatever is open at venues, ours or not, unless one is underway. Those of a stop are named by it, so that
+# asking twice writes once.
 WRITE_EXITS = """
 insert into trading_order
     (id, organization_id, account_id, client_id, purpose, symbol, venue_symbol, side, type, quantity, state, decided_at,
@@ -280,6 +281,12 @@ select id, organization_id, account_id, client_id, 'exit', symbol, symbol, side,
 from unnest(%(ids)s::uuid[], %(organizations)s::uuid[], %(accounts)s::uuid[], %(client_ids)s::text[],
             %(symbols)s::text[], %(sides)s::text[], %(quantities)s::numeric[], %(venue_positions)s::text[])
     as open (id, organization_id, account_id, client_id, symbol, side, quantity, venue_position)
+where not exists (
+    select from trading_order o
+    where o.organization_id = open.organization_id and o.account_id = open.account_id and o.purpose = 'exit'
+        and o.venue_symbol = open.symbol and o.venue_position = open.venue_position
+        and o.state in ('planned', 'sending') and coalesce(o.sent_at, o.decided_at) > %(underway_since)s
+)
 on conflict (organization_id, client_id) do nothing
 returning id
 """

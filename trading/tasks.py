@@ -33,6 +33,14 @@ def plan_shards() -> int:
     return carrying.plan_shards(now=timezone.now())
 
 
+@shared_task(name="trading.catch_up", base=HouseTask)
+def catch_up() -> int:
+    """Look at the accounts that nobody has looked at in time."""
+    from trading import catching_up
+
+    return catching_up.catch_up(now=timezone.now())
+
+
 @shared_task(name="trading.poll_files", base=HouseTask)
 def poll_files() -> int:
     """Look at every file that a source reads, as the watcher does, in case that nobody else does."""

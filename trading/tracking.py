@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
@@ -209,6 +210,20 @@ def take(looks: Sequence[Look], *, now: datetime) -> dict[UUID, tuple[Finding, .
     )
     doing.carry_out(wanted, now=now)
     return found
+
+
+def take_each(looks: Sequence[Look]) -> None:
+    """Take looks in together, or, where one of them cannot be, each alone."""
+    try:
+        take(looks, now=timezone.now())
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        if len(looks) == 1:
+            log.exception("a look cannot be taken in", extra={"account": str(looks[0].door.account_id)})
+            return
+        for one in looks:
+            take_each([one])
 
 
 def _want_theirs(repairs: Sequence[_Repair]) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import redis
@@ -23,15 +23,11 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
-from accounts.tenancy import system_scope
 from mikrobot_platform import heartbeats
-from mikrobot_platform.db.prepared import ask
-from trading import book_statements as sql
-from trading import managing, pricing, tracking
+from trading import managing, pricing, roster, tracking
 from trading.desk import Door, desk
 from trading.engine.breaker import Breaker
 from trading.hearing import Heard
-from trading.sending import SCOPE
 from trading.settling import settle
 
 log = logging.getLogger(__name__)
@@ -124,20 +120,22 @@ class Lookout:
     async def _call_the_roll(self) -> None:
         """Learn who is to be watched, begin to hear those who are new, and write down how it goes."""
         changed = [one for one in self._accounts.values() if one.breaker != one.stored]
-        rows = await self._in_thread(lambda: _roster(self._among, changed))
+        noted = [(one.door, one.breaker) for one in changed]
+        entries = await self._in_thread(lambda: roster.call(self._among, changed=noted))
+        for one, (_, breaker) in zip(changed, noted, strict=True):
+            one.stored = breaker
         present = set()
-        await self._in_thread(lambda: heartbeats.expect_accounts(len(rows)))
-        for owner, account_id, venue, look_at, failures, successes, open_until, has_open in rows:
-            present.add(account_id)
-            known = self._accounts.get(account_id)
+        await self._in_thread(lambda: heartbeats.expect_accounts(len(entries)))
+        for entry in entries:
+            present.add(entry.door.account_id)
+            known = self._accounts.get(entry.door.account_id)
             if known is None:
-                breaker = Breaker(failures=failures, successes=successes, open_until=open_until)
-                known = Watched(Door(owner, account_id, venue), breaker=breaker, stored=breaker)
-                self._accounts[account_id] = known
+                known = Watched(entry.door, breaker=entry.breaker, stored=entry.breaker)
+                self._accounts[entry.door.account_id] = known
                 known.listener = asyncio.create_task(self._listen(known))
             elif not known.is_looking:
-                known.look_at = look_at
-            known.has_open = has_open
+                known.look_at = entry.look_at
+            known.has_open = entry.has_open
         for account_id in self._accounts.keys() - present:
             gone = self._accounts.pop(account_id)
             if gone.listener is not None:
@@ -220,7 +218,7 @@ class Lookout:
             return
         looks = _drain(self._looks)
         try:
-            await self._in_thread(lambda: _take_looks(looks))
+            await self._in_thread(lambda: tracking.take_each(looks))
         finally:
             for one in looks:
                 if (account := self._accounts.get(one.door.account_id)) is not None:
@@ -271,41 +269,3 @@ def _with_connection(work: Callable[[], T]) -> Callable[[], T]:
                 connections.close_all()
 
     return attempt
-
-
-def _roster(among: list[UUID] | None, changed: list[Watched]) -> list[tuple[Any, ...]]:
-    """Write down how it goes with accounts, and read who is to be watched."""
-    with system_scope(SCOPE):
-        if changed:
-            now = [(one.door, one.breaker) for one in changed]
-            owners = {
-                "organizations": [door.organization_id for door, _ in now],
-                "accounts": [door.account_id for door, _ in now],
-            }
-            ask(sql.MAKE_LINKS, owners)
-            ask(
-                sql.BREAKERS,
-                {
-                    **owners,
-                    "failures": [breaker.failures for _, breaker in now],
-                    "successes": [breaker.successes for _, breaker in now],
-                    "until": [breaker.open_until for _, breaker in now],
-                },
-            )
-            for one, (_, breaker) in zip(changed, now, strict=True):
-                one.stored = breaker
-        return ask(sql.ROSTER, {"among": among})
-
-
-def _take_looks(looks: list[tracking.Look]) -> None:
-    """Take looks in together, or, where one of them cannot be, each alone."""
-    try:
-        tracking.take(looks, now=timezone.now())
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception:
-        if len(looks) == 1:
-            log.exception("a look cannot be taken in", extra={"account": str(looks[0].door.account_id)})
-            return
-        for one in looks:
-            _take_looks([one])

@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 from django.db import connection
 from pytest_django import Settings
 
-from accounts import data_keys, key_providers, vault
+from accounts import audit_chain, data_keys, key_providers, vault
 from accounts.key_providers import EnvKeyProvider, FileKeyProvider, NoMasterKey
 from accounts.models import AuditEntry, DataKey, TradingAccount
 from accounts.platform_box import Unreadable, platform_decrypt, platform_encrypt
@@ -71,6 +71,20 @@ def test_a_sealed_text_shows_nothing_and_never_repeats(cast: Team) -> None:
     assert not any(part in first for part in ("4711", "sesame", "login", str(account.pk)))
 
 
+def test_several_are_opened_together_and_what_cannot_be_is_said_of_it_alone(cast: Team) -> None:
+    accounts = [store(make_account(cast.as_alice, f"Account {number}")) for number in range(3)]
+    with tenant_scope(cast.house.pk), atomic():
+        TradingAccount.objects.filter(pk=accounts[1].pk).update(credentials=accounts[0].credentials)
+    with tenant_scope(cast.house.pk):
+        found = vault.reveal_all(accounts, "credentials", purpose="test")
+    assert [isinstance(found[one.pk], vault.Sealed) for one in accounts] == [False, True, False]
+    assert found[accounts[0].pk] == SECRET
+    opened, unreadable = trail(cast.house.pk, "secret.revealed"), trail(cast.house.pk, "secret.unreadable")
+    assert {entry.subject for entry in opened} == {f"tradingaccount:{accounts[number].pk}" for number in (0, 2)}
+    assert [entry.subject for entry in unreadable] == [f"tradingaccount:{accounts[1].pk}"]
+    assert audit_chain.verify(cast.house.pk) == []
+
+
 def test_every_reveal_is_in_the_trail_before_the_value_is_out(cast: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     account = store(make_account(cast.as_alice))
     reveal(account)
@@ -81,7 +95,7 @@ def test_every_reveal_is_in_the_trail_before_the_value_is_out(cast: Team, monkey
     def refuse(*args: object, **data: object) -> None:
         raise OSError("the trail cannot be written")
 
-    monkeypatch.setattr("accounts.audit.record", refuse)
+    monkeypatch.setattr("accounts.audit.record_each", refuse)
     with pytest.raises(OSError, match="trail"):
         reveal(account)
 

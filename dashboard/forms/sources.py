@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from dashboard import words
@@ -57,8 +58,9 @@ class SetupForm(VersionedForm):
         max_value=PER_MINUTE.stop - 1,
         error_messages=dict.fromkeys(
             ("min_value", "max_value"),
-            _("Between %(low)s and %(high)s messages a minute.")
-            % {"low": PER_MINUTE.start, "high": PER_MINUTE.stop - 1},
+            format_lazy(
+                _("Between {low} and {high} messages a minute."), low=PER_MINUTE.start, high=PER_MINUTE.stop - 1
+            ),
         ),
         widget=forms.NumberInput({"inputmode": "numeric", "min": PER_MINUTE.start, "max": PER_MINUTE.stop - 1}),
         help_text=_("What comes beyond that is told to wait; nothing that was accepted is lost."),

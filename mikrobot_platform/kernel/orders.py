@@ -65,8 +65,8 @@ class OrderState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Tell whether nothing can follow."""
-        return not MOVES[self]
+        """Tell whether nothing is expected to follow."""
+        return self in _ENDS
 
     @property
     def may_stand_at_the_venue(self) -> bool:
@@ -76,6 +76,7 @@ class OrderState(StrEnum):
 
 _S = OrderState
 _FINAL_AT_THE_VENUE = frozenset({_S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REFUSED})
+_ENDS = _FINAL_AT_THE_VENUE | {_S.WITHDRAWN, _S.ABSENT}
 # From where to where. Reports overtake each other: a fill may be heard of before the acknowledgement, never after the
 # end.
 MOVES: Mapping[OrderState, frozenset[OrderState]] = {
@@ -90,7 +91,8 @@ MOVES: Mapping[OrderState, frozenset[OrderState]] = {
     _S.EXPIRED: frozenset(),
     _S.REFUSED: frozenset(),
     _S.WITHDRAWN: frozenset(),
-    _S.ABSENT: frozenset(),
+    # Absent is our conclusion and not the venue's word: a venue that shows the order after all is believed.
+    _S.ABSENT: frozenset({_S.WORKING, _S.PARTIAL, *_FINAL_AT_THE_VENUE}),
 }
 
 
@@ -176,6 +178,7 @@ class PositionReport:
     floating: Decimal  # in account money, swap included
     opened_by: str  # client id of the order that opened it; empty when nobody here did
     at: datetime
+    swap: Decimal | None = None  # on what is open, so far; paid is negative; None where the venue does not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

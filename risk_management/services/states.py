@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 from django.db import connections, transaction
 from django.db.models import Sum
 
+from accounts import outbox
 from accounts.models import TradingAccount
+from accounts.outbox import News
 from accounts.tenancy import system_scope, tenant_scope
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.kernel import plain
@@ -33,7 +35,7 @@ from risk_management.services import limits, programs, stats, warnings
 from risk_management.services.days import zone_of
 
 SCOPE = "gate.days"
-_EVENT = plain.codec(compliance.Event)
+EVENT = plain.codec(compliance.Event)
 _WARNED = plain.codec(tuple[own.Warned, ...])
 _INSERT = """
     insert into risk_management_accountevent
@@ -79,17 +81,45 @@ def observe(account_id: UUID, event: compliance.Event, *, seen: Seen | None = No
         row = AccountState.objects.select_for_update().get(account_id=account_id)
     if not _store(row, event, symbol):
         return False
+    outbox.publish_all(take(row, event, seen, _ASKED))
+    row.save()
+    return True
+
+
+class Surroundings(Protocol):
+    """What has to be known beside an account's state: its own limits' rooms, and by which zone its days turn."""
+
+    def rooms(self, row: AccountState, at: datetime) -> tuple[own.OwnRoom, ...]: ...
+
+    def zone(self, row: AccountState, at: datetime) -> str: ...
+
+
+class _Asked:
+    """Ask for it when it is needed."""
+
+    def rooms(self, row: AccountState, at: datetime) -> tuple[own.OwnRoom, ...]:
+        return _own_rooms(row, at)
+
+    def zone(self, row: AccountState, at: datetime) -> str:
+        return zone_of(row.organization_id, at)
+
+
+_ASKED = _Asked()
+
+
+def take(row: AccountState, event: compliance.Event, seen: Seen | None, around: Surroundings) -> list[News]:
+    """Move a locked row by an event that was stored just now; who calls saves it and publishes what is returned."""
+    news: list[News] = []
     program = programs.by_key(row.program)
-    before = _state_of(row)
+    before = state_of(row)
     after = before if before is None or program is None else advance(before, event, program)
     if after is not None:
         row.state, row.is_day_open = plain.text(after), _has_open_day(after)
     if isinstance(event, compliance.Snapshot):
-        _look(row, event, seen)
-    row.save()
-    if before is not None and after is not None and program is not None:
-        warnings.of_firm(account_id, crossings(before, after), after, program, at=event.at)
-    return True
+        news += _look(row, event, seen, around)
+    if before is not None and after is not None and program is not None and (found := crossings(before, after)):
+        news += warnings.of_firm(row, found, after, program, at=event.at)
+    return news
 
 
 def move_on(account_id: UUID, program: Program, *, at: datetime) -> bool:
@@ -100,7 +130,7 @@ def move_on(account_id: UUID, program: Program, *, at: datetime) -> bool:
     row: AccountState | None = AccountState.objects.select_for_update().filter(account_id=account_id).first()
     if row is None or row.program == programs.key_of(program):
         return False
-    before, state = programs.by_key(row.program), _state_of(row)
+    before, state = programs.by_key(row.program), state_of(row)
     if before is None or state is None:
         after = compliance.joined(program, at=at)
     else:
@@ -126,29 +156,29 @@ def _store(row: AccountState, event: compliance.Event, symbol: str) -> bool:
         event.at,
         event.profit if isinstance(event, compliance.Settled) else None,
         symbol,
-        _EVENT.write(event),
+        EVENT.write(event),
     ]
     with connections[scopes.current().alias].cursor() as cursor:
         cursor.execute(_INSERT, values)
         return cursor.fetchone() is not None
 
 
-def _look(row: AccountState, event: compliance.Snapshot, seen: Seen | None) -> None:
+def _look(row: AccountState, event: compliance.Snapshot, seen: Seen | None, around: Surroundings) -> list[News]:
     """Keep the latest figures, the highest equity, and what the customer's own limits were warned of."""
     highest = max(event.equity, event.peak_equity or event.equity)
     row.peak_equity = highest if row.peak_equity is None else max(row.peak_equity, highest)
     if row.seen_at is not None and event.at <= row.seen_at:
-        return
-    _close_days(row, event)
+        return []
+    _close_days(row, event, around)
     row.seen_at, row.balance, row.equity = event.at, event.balance, event.equity
     row.floating, row.margin_used = (None, None) if seen is None else (seen.floating, seen.margin_used)
-    rooms = _own_rooms(row, event.at)
-    news, known = own.warnings(_WARNED.read(json.loads(row.warned)), rooms)
+    rooms = around.rooms(row, event.at)
+    found, known = own.warnings(_WARNED.read(json.loads(row.warned)), rooms)
     row.warned = _WARNED.write(known)
-    warnings.of_own(row.account_id, news, rooms, at=event.at)
+    return warnings.of_own(row, found, rooms, at=event.at)
 
 
-def _close_days(row: AccountState, event: compliance.Snapshot) -> None:
+def _close_days(row: AccountState, event: compliance.Snapshot, around: Surroundings) -> None:
     """Raise the highest close when the organization's day has turned since the last snapshot.
 
     Of the balances before and after, the higher one: the customer's own floor then stands no lower than it should.
@@ -156,12 +186,12 @@ def _close_days(row: AccountState, event: compliance.Snapshot) -> None:
     if row.seen_at is None or row.balance is None:
         row.peak_close = event.balance
         return
-    zone = zone_of(row.organization_id, event.at)
+    zone = around.zone(row, event.at)
     if own.periods(zone, row.seen_at).day != own.periods(zone, event.at).day:
         row.peak_close = max(row.peak_close or row.balance, row.balance, event.balance)
 
 
-def _state_of(row: AccountState) -> compliance.AccountState | None:
+def state_of(row: AccountState) -> compliance.AccountState | None:
     return plain.read(compliance.AccountState, row.state) if row.state else None
 
 
@@ -180,7 +210,7 @@ def rebuilt(account_id: UUID) -> compliance.AccountState | None:
 def _history(row: AccountState) -> Iterator[compliance.Event]:
     events = AccountEvent.objects.filter(account_id=row.account_id, pk__gt=row.started_after)
     for body in events.order_by("pk").values_list("body", flat=True):
-        yield cast("compliance.Event", _EVENT.read(json.loads(body)))
+        yield cast("compliance.Event", EVENT.read(json.loads(body)))
 
 
 # --- The clock -------------------------------------------------------------------------------------------------------
@@ -204,7 +234,7 @@ def turn_days(*, now: datetime) -> int:
 
 def _turn(account_id: UUID, now: datetime) -> int:
     row: AccountState | None = AccountState.objects.select_for_update().filter(account_id=account_id).first()
-    state, program = (None, None) if row is None else (_state_of(row), programs.by_key(row.program))
+    state, program = (None, None) if row is None else (state_of(row), programs.by_key(row.program))
     if state is None or program is None:
         return 0
     found = 0
@@ -243,7 +273,7 @@ def _balance_at(account_id: UUID, moment: datetime) -> Decimal | None:
 
 
 def _figures(row: AccountEvent) -> compliance.Snapshot:
-    return cast("compliance.Snapshot", _EVENT.read(json.loads(row.body)))
+    return cast("compliance.Snapshot", EVENT.read(json.loads(row.body)))
 
 
 def _settled(account_id: UUID, after: datetime, until: datetime) -> Decimal:
@@ -275,7 +305,7 @@ def room_of(account_id: UUID, *, now: datetime) -> Headroom | None:
     if account is None:
         return None
     row: AccountState | None = AccountState.objects.filter(account_id=account_id).first()
-    state, program = (None, None) if row is None else (_state_of(row), programs.by_key(row.program))
+    state, program = (None, None) if row is None else (state_of(row), programs.by_key(row.program))
     rooms: tuple[Room, ...] = ()
     if row is not None and state is not None and program is not None and row.balance is not None:
         assert row.equity is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal, DecimalException
 from enum import Enum
 from functools import cache
@@ -67,8 +67,8 @@ def _scalar(hint: Any, value: Any) -> Any:
         try:
             if hint is Decimal:
                 return Decimal(value)
-            if hint is datetime:
-                return datetime.fromisoformat(value)
+            if hint in (date, datetime):
+                return hint.fromisoformat(value)
             if issubclass(hint, Enum):
                 return hint(value)
         except (DecimalException, ValueError) as error:

@@ -224,6 +224,8 @@ class Position(TenantRow):
     profit = _money(null=True, default=0)  # realised, fees and swap included; None: a part of it nobody knows
     fees = _money(default=0)
     entry_fees = _money(default=0)  # of these, what was paid to open it
+    # On what is open, as its venue says; None where it does not. What a part has cost comes with the part's profit.
+    swap = _money(null=True)
     r = models.DecimalField(max_digits=20, decimal_places=4, null=True)  # the same as a multiple of the first risk
     plan = models.JSONField(default=dict)  # engine/management: empty is the platform's
     opened_at = models.DateTimeField()
@@ -277,6 +279,7 @@ class Booking(TenantRow):
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["organization_id", "position_id"], name="trading_booking_of_position"),
+            models.Index(fields=["organization_id", "account_id", "at"], name="trading_booking_of_account"),
         ]
 
 

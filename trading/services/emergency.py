@@ -37,7 +37,7 @@ def stop(caller: Caller, level: Level, reason: str, *, target: UUID | None = Non
         caller.require(Permission.TRADE)
         row = switches.switch_off(caller, level, reason, now=now, target=target)
         doors = _doors(caller.organization_id, level, target)
-    return _stopped(row, doors, now)
+    return _stopped(row, doors)
 
 
 def stop_as_staff(
@@ -51,7 +51,7 @@ def stop_as_staff(
         else:
             row = switches.switch_platform_off(reason, now=now, strategy_id=target)
         doors = _doors(organization_id, level, target)
-    return _stopped(row, doors, now)
+    return _stopped(row, doors)
 
 
 def _doors(organization_id: UUID | None, level: Level, target: UUID | None) -> list[Door]:
@@ -67,6 +67,6 @@ def _doors(organization_id: UUID | None, level: Level, target: UUID | None) -> l
     return [Door(*one) for one in found]
 
 
-def _stopped(row: Switch, doors: Sequence[Door], now: datetime) -> Stopped:
-    report = flatten.flatten(doors, stop_id=row.pk, now=now)
+def _stopped(row: Switch, doors: Sequence[Door]) -> Stopped:
+    report = flatten.flatten(doors, stop_id=row.pk)
     return Stopped(switch_id=row.pk, report=report)

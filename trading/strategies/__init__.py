@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from trading.engine.management.terms import Terms
 from trading.engine.signal_facts import SignalRules
 
 
@@ -20,3 +21,4 @@ class Parameters:
     max_positions: int
     target_r: Decimal | None = None  # target as a multiple of the risk, where the strategy names one
     rules: SignalRules = field(default_factory=SignalRules)
+    management: Terms = field(default_factory=Terms)

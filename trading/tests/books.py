@@ -43,13 +43,18 @@ def at_venue(account: Any, ask: Callable[[Session], Awaitable[T]]) -> T:
     return desk.start(work()).result(20)
 
 
-def send(account: Any, **fields: Any) -> Order:
-    """Plan an entry, send it, and return it as it stands then."""
+def plan(account: Any, **fields: Any) -> Order:
+    """Plan an entry."""
     values: dict[str, Any] = {
         "purpose": "entry", "receipt_id": new_id(), "state": OrderState.PLANNED.value, "side": "buy",
         "quantity": Decimal(1), "stop_loss": Decimal("1.08300"), "risk": Decimal(210), "account_id": account.pk,
     }  # fmt: skip
-    order = make_order(account.organization_id, **{**values, **fields})
+    return make_order(account.organization_id, **{**values, **fields})
+
+
+def send(account: Any, **fields: Any) -> Order:
+    """Plan an entry, send it, and return it as it stands then."""
+    order = plan(account, **fields)
     assert sending.submit([order.pk], now=timezone.now()) == 1
     assert sending.wait(20)
     return order_of(order)

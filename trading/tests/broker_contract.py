@@ -89,7 +89,7 @@ class BrokerContract:
 
     @pytest.fixture
     def venue(self) -> VenueUnderTest:
-        raise NotImplementedError
+        pytest.fail("whoever inherits the contract says which venue it is for")
 
     # --- helpers ---
     def play(self, venue: VenueUnderTest, act: Callable[[Session, str], Awaitable[T]], positions: str = "netted") -> T:

@@ -24,6 +24,7 @@ from risk_management.rules.settings import Limits
 from risk_management.services import limits
 from risk_management.services.states import Seen
 from trading import quotes
+from trading.engine.management.terms import Terms
 from trading.engine.signal_facts import Quote, SignalRules
 from trading.ledger import ledger_of
 from trading.models import Follow, Strategy, VenueLink
@@ -55,12 +56,15 @@ def tell_prices(now: datetime, **prices: tuple[str, str]) -> None:
     )
 
 
-def make_strategy(name: str = "", **rules: Any) -> Strategy:
+def make_strategy(
+    name: str = "", *, management: Terms | None = None, target_r: Decimal | None = None, **rules: Any
+) -> Strategy:
     """Make a strategy of the platform that listens to signals of its name."""
     called = name or f"story-{uuid4().hex[:8]}"
     parameters = Parameters(
         signals=(called,), symbols=("EURUSD",), risk_percent=Decimal("0.5"), atr_pips_min=Decimal(0),
         atr_pips_max=Decimal(0), max_positions=3, rules=SignalRules(version=f"{called}/1", cooldown_s=0, **rules),
+        management=management or Terms(), target_r=target_r,
     )  # fmt: skip
     row = Strategy(organization_id=PLATFORM_ID, code=called, version="1", name=called, parameters=plain(parameters))
     with system_scope("signals.platform"):

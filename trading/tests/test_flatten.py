@@ -38,14 +38,15 @@ def doors(count: int) -> list[Door]:
     return [Door(cast.house.pk, account.pk, "paper") for account in accounts]
 
 
-def place(door: Door, side: Side, *, limit: str = "") -> None:
+def place(door: Door, side: Side, *, limit: str = "", client_id: str | None = None) -> None:
     """Make an order at the venue that nobody here knows of."""
 
     async def work() -> None:
         session = await desk.session(door)
         await session.place(
             OrderRequest(
-                client_id=f"own-{new_id().hex[-20:]}", symbol="EURUSD", side=side, quantity=Quantity(Decimal("0.5")),
+                client_id=f"own-{new_id().hex[-20:]}" if client_id is None else client_id,
+                symbol="EURUSD", side=side, quantity=Quantity(Decimal("0.5")),
                 type=OrderType.LIMIT if limit else OrderType.MARKET, limit=Price(Decimal(limit)) if limit else None,
             )
         )  # fmt: skip
@@ -64,13 +65,13 @@ def test_everything_is_closed_cancelled_and_verified(paper: PaperProcess) -> Non
         place(door, Side.BUY if number % 2 else Side.SELL)
     place(everybody[5], Side.BUY, limit="1.08000")
     stop_id = new_id()
-    report = flatten.flatten(everybody, stop_id=stop_id, now=timezone.now())
+    report = flatten.flatten(everybody, stop_id=stop_id)
     assert (report.accounts, report.closed, report.cancelled, report.residual) == (6, 5, 1, [])
-    assert report.flat_ms is not None
+    assert report.flat == 6
     assert paper.count()["positions"] == {}
     assert {order.state for order in exits(everybody[0].organization_id)} == {OrderState.FILLED}
-    again = flatten.flatten(everybody, stop_id=stop_id, now=timezone.now())
-    assert (again.closed, again.cancelled, again.flat_ms is not None) == (0, 0, True)
+    again = flatten.flatten(everybody, stop_id=stop_id)
+    assert (again.closed, again.cancelled, again.flat) == (0, 0, 6)
 
 
 def test_who_does_not_answer_is_named_and_the_others_are_flat(paper: PaperProcess) -> None:
@@ -78,12 +79,29 @@ def test_who_does_not_answer_is_named_and_the_others_are_flat(paper: PaperProces
     for door in everybody:
         place(door, Side.BUY)
     paper.fault("drop_before", account=str(everybody[0].account_id), on="*", times=-1)
-    report = flatten.flatten(everybody, stop_id=new_id(), now=timezone.now())
-    assert report.flat_ms is None
+    report = flatten.flatten(everybody, stop_id=new_id())
+    assert report.flat == 3
+    assert report.flat_ms < flatten.ANSWER_S * 1000, "who hangs keeps nobody else waiting"
     assert [(one.account_id, one.problem) for one in report.residual] == [
         (everybody[0].account_id, f"no answer in {flatten.ANSWER_S} s")
     ]
     assert list(paper.count()["positions"]) == [str(everybody[0].account_id)]
+
+
+def test_an_order_without_an_id_of_its_own_is_cancelled_too(paper: PaperProcess) -> None:
+    [door] = doors(1)
+    place(door, Side.BUY, limit="1.08000", client_id="")
+    report = flatten.flatten([door], stop_id=new_id())
+    assert (report.cancelled, report.flat, report.residual) == (1, 1, [])
+
+
+def test_a_slow_exit_is_waited_for_and_not_doubled(paper: PaperProcess) -> None:
+    [door] = doors(1)
+    place(door, Side.BUY)
+    paper.ask("latency", ms=300, account=str(door.account_id))
+    report = flatten.flatten([door], stop_id=new_id())
+    assert (report.closed, report.flat) == (1, 1)
+    assert [order.state for order in exits(door.organization_id)] == [OrderState.FILLED]
 
 
 def test_staff_stop_an_organization_from_the_command_line(paper: PaperProcess) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from django.utils import timezone
 from accounts.models import OutboxEvent
 from accounts.tenancy import atomic, tenant_scope
 from accounts.tests.people import team
-from mikrobot_platform.kernel.orders import OrderState
+from mikrobot_platform.kernel.orders import FillReport, OrderState, PositionReport
 from risk_management.models import AccountEvent, AccountState
 from trading.models import PositionState
 from trading.paper.control import PaperProcess
@@ -71,7 +72,9 @@ def test_a_fill_opens_a_position_and_the_stop_at_the_venue_closes_it_to_the_cent
 def _token(account: Any) -> str:
     from trading.connections import account_credentials
 
-    return account_credentials(account.organization_id, account.pk)["access_token"]
+    found = account_credentials([(account.organization_id, account.pk)])[account.pk]
+    assert not isinstance(found, Exception)
+    return found["access_token"]
 
 
 def test_partial_fills_and_a_partial_close_add_up_to_the_trade(paper: PaperProcess) -> None:
@@ -124,3 +127,80 @@ def test_what_is_told_twice_and_out_of_order_is_taken_in_once(paper: PaperProces
     assert [one.kind for one in books.bookings_of(account)].count("settled") == 1
     assert sorted(told_upwards(account)) == [("Opened", None), ("Settled", Decimal("-330"))]
     assert news_of(account).count("position.closed") == 1
+
+
+def test_where_positions_are_hedged_each_goes_by_its_own_id(paper: PaperProcess) -> None:
+    account = books.account_of(team())
+    paper.open(str(account.pk), token=_token(account), positions="hedged")
+    long = books.send(account, stop_loss=Decimal("1.08300"))
+    short = books.send(account, side="sell", quantity=Decimal("0.5"), stop_loss=Decimal("1.08800"))
+    settle(books.heard(account), now=timezone.now())
+    held = {one.pk: one for one in books.positions_of(account)}
+    assert {(one.side, one.quantity, one.stop) for one in held.values()} == {
+        ("buy", Decimal(1), Decimal("1.083")),
+        ("sell", Decimal("0.5"), Decimal("1.088")),
+    }
+    books.send(
+        account, purpose="exit", receipt_id=None, side="sell", stop_loss=None, position_id=long.pk, reduces_only=True,
+        venue_position=held[long.pk].venue_position_id,
+    )  # fmt: skip
+    settle(books.heard(account), now=timezone.now())
+    after = {one.pk: one.state for one in books.positions_of(account)}
+    assert after == {long.pk: "closed", short.pk: "open"}
+
+
+def test_money_in_another_currency_is_the_venues_own_word(paper: PaperProcess) -> None:
+    account = books.account_of(team())
+    paper.open(str(account.pk), token=_token(account))
+    paper.price("USDJPY", "150.000", "150.010")
+    books.send(account, symbol="USDJPY", venue_symbol="USDJPY", stop_loss=Decimal("149.500"))
+    settle(books.heard(account), now=timezone.now())
+    paper.price("USDJPY", "149.400", "149.410")
+    settle(books.heard(account), now=timezone.now())
+    [closed] = books.positions_of(account)
+    [fill] = [one for one in books.fills_of(account) if one.profit is not None]
+    assert closed.state == "closed"
+    assert closed.profit == fill.profit
+    assert Decimal("-409") < fill.profit < Decimal("-407")  # 61,000 yen at 149.4
+    assert closed.r is None, "nobody told a rate, so what was at stake is not known"
+
+
+def test_what_the_venue_says_of_swap_is_kept_and_its_silence_too(paper: PaperProcess) -> None:
+    account = books.account_of(team())
+    books.send(account)
+    told = books.heard(account)
+    for swap, kept in (("-7.50", Decimal("-7.50")), ("-15.00", Decimal(-15)), (None, None)):
+        spoken = None if swap is None else Decimal(swap)
+        reports = [
+            replace(one, what=replace(one.what, swap=spoken)) if isinstance(one.what, PositionReport) else one
+            for one in told
+        ]
+        settle(reports, now=timezone.now())
+        assert [one.swap for one in books.positions_of(account)] == [kept]
+    settle(told, now=timezone.now())
+    assert [one.swap for one in books.positions_of(account)] == [0], "the paper venue says it"
+
+
+def test_a_refused_order_is_told_once(paper: PaperProcess) -> None:
+    account = books.account_of(team())
+    paper.fault("reject", account=str(account.pk), code="no_money")
+    order = books.send(account)
+    assert (order.state, order.reason_code) == (OrderState.REFUSED, "no_money")
+    settle(books.heard(account), now=timezone.now())
+    assert news_of(account) == ["order.refused"]
+    assert books.positions_of(account) == []
+
+
+def test_one_accounts_reports_that_cannot_be_taken_disturb_no_other(paper: PaperProcess) -> None:
+    cast = team()
+    well, broken = books.account_of(cast), books.account_of(cast)
+    books.send(well)
+    books.send(broken)
+    told, spoilt = books.heard(well), books.heard(broken)
+    poison = [replace(one, what=replace(one.what, symbol="x" * 99)) if isinstance(one.what, FillReport) else one
+              for one in spoilt]  # fmt: skip
+    settle([*poison, *told], now=timezone.now())
+    assert [one.state for one in books.positions_of(well)] == ["open"]
+    assert books.positions_of(broken) == []
+    settle(spoilt, now=timezone.now())
+    assert [one.state for one in books.positions_of(broken)] == ["open"], "what is told rightly later is taken"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -183,3 +184,41 @@ def _until(reached: Any, seconds: int = 8) -> None:
     while not reached():
         assert time.monotonic() - began < seconds
         time.sleep(1 / 5)
+
+
+def test_a_venue_that_shows_an_absent_order_after_all_is_believed(paper: PaperProcess) -> None:
+    account = books.account_of(team())
+    look(account)
+    paper.fault("drop_before", account=str(account.pk))
+    order = books.send(account)
+    _until(lambda: look(account) == [Kind.ORDER_ABSENT])
+    request = OrderRequest(
+        client_id=order.client_id, symbol="EURUSD", side=Side.BUY, type=OrderType.MARKET, quantity=Quantity(Decimal(1)),
+        stop_loss=Price(Decimal("1.08300")),
+    )  # fmt: skip
+    books.at_venue(account, lambda session: session.place(request))
+    assert look(account) == []
+    assert books.order_of(order).state == OrderState.FILLED
+    [held] = books.positions_of(account)
+    assert (held.pk, held.is_foreign) == (order.pk, False)
+
+
+def test_a_claim_that_waited_too_long_is_not_sent_and_is_free_again(
+    paper: PaperProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes out of a queue or a frozen state late must not send: others may have found the order absent."""
+    monkeypatch.setattr(sending, "AT_ONCE", 1)
+    monkeypatch.setattr(sending, "SEND_WITHIN", timedelta(milliseconds=500))
+    slow, waits = books.account_of(team()), books.account_of(team())
+    paper.fault("drop_before", account=str(slow.pk))
+    paper.fault("drop_before", account=str(waits.pk))
+    planned = [books.plan(account) for account in (slow, waits)]
+    for account in (slow, waits):
+        look(account)  # signed in: what waits is the lane
+    assert sending.submit([order.pk for order in planned], now=timezone.now()) == 2
+    assert sending.wait(20)
+    first, second = sorted((books.order_of(order) for order in planned), key=lambda order: order.state)
+    assert (first.state, first.reason_code, second.state) == (OrderState.PLANNED, "not_sent", OrderState.UNKNOWN)
+    assert str(first.account_id) not in paper.count()["orders"]
+    assert sending.submit([first.pk], now=timezone.now()) == 1, "nobody holds it"
+    assert sending.wait(20)

@@ -114,4 +114,5 @@ def position_report(held: Position, book: Book, market: Market, *, now: datetime
         floating=floating(held, book.terms, market),
         opened_by=held.opened_by,
         at=now,
+        swap=held.swap,
     )

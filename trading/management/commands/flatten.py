@@ -69,8 +69,7 @@ class Command(BaseCommand):
             f"{report.accounts} accounts looked at, {report.closed} positions closed,"
             f" {report.cancelled} orders cancelled."
         )
-        if report.flat_ms is not None:
-            self.stdout.write(f"Everything was flat after {report.flat_ms} ms, by the venues' own word.")
+        self.stdout.write(f"{report.flat} accounts were flat after {report.flat_ms} ms, by the venues' own word.")
         for left in report.residual:
             self.stdout.write(
                 f"REMAINS: account {left.account_id} at {left.venue}: {left.problem}"
