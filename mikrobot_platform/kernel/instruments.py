@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from mikrobot_platform.kernel.futures import RollRule
 from mikrobot_platform.kernel.market import Price, Quantity, Side, decimals, symbol
-from mikrobot_platform.kernel.money import EXACT, ONE, Currency, Exactly, Money, Ratio
+from mikrobot_platform.kernel.money import EXACT, ONE, Currency, Money, Ratio, exactly
 from mikrobot_platform.kernel.sessions import Sessions
 
 _ZERO, _ONE, _TWO = Decimal(0), Decimal(1), Decimal(2)
@@ -143,7 +143,7 @@ class InstrumentSpec:
         gets it, and one that lacks a digit does not. Whether that is too small for an order is the caller's question.
         """
         step = self.lot_step
-        with Exactly():
+        with exactly():
             return [
                 Quantity(amount * per_lot.bottom // (per_lot.top * step) * step) if amount > 0 else _NO_QUANTITY
                 for amount, per_lot in amounts

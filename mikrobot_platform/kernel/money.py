@@ -18,6 +18,7 @@ from decimal import (
     Inexact,
     InvalidOperation,
     Overflow,
+    Rounded,
     getcontext,
     setcontext,
 )
@@ -29,6 +30,10 @@ Currency = NewType("Currency", str)
 
 # Arithmetic that loses a digit raises: no product of prices, quantities and rates comes near 200 digits.
 EXACT = Context(prec=200, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
+# Arithmetic of the usual precision that raises when it loses a digit, be it a zero. What does come of it is what every
+# context of that precision or of a wider one gives, to the last zero: whoever works in it may use plain operators for
+# what is exact and for what is rounded at 28 digits alike, and does again what raised.
+LOSSLESS = Context(prec=28, traps=[Inexact, Rounded, InvalidOperation, DivisionByZero, Overflow])
 _TRAPS = [InvalidOperation, DivisionByZero, Overflow]
 
 # Decimals of the smallest unit (ISO 4217) of what brokers hold accounts in and quote against. GBX, ILA and ZAC are what
@@ -69,17 +74,32 @@ _DIVISION: Mapping[Rounding, Context] = {
 }
 
 
-class Exactly:
-    """Let plain operators lose no digit: inside, `a * b` is `EXACT.multiply(a, b)` at a third of its price."""
+class Within:
+    """Let plain operators work in a context: `a * b` is `context.multiply(a, b)` at a third of its price."""
 
-    __slots__ = ("_before",)
+    __slots__ = ("_before", "_context")
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
 
     def __enter__(self) -> None:
         self._before = getcontext()
-        setcontext(EXACT)
+        setcontext(self._context)
 
     def __exit__(self, *_error: object) -> None:
         setcontext(self._before)
+
+
+def exactly() -> Within:
+    """Let plain operators lose no digit."""
+    return Within(EXACT)
+
+
+def rounded_up(top: Decimal, bottom: Decimal, grid: Decimal) -> Decimal:
+    """Return the least multiple of a power of ten that `top / bottom` does not exceed, by plain operators."""
+    unit = bottom * grid
+    count = top // unit  # towards zero, which is up for what is below it
+    return (count + 1 if count * unit < top else count) * grid
 
 
 def currency(text: str) -> Currency:

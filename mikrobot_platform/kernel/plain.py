@@ -1,7 +1,8 @@
 """Values as canonical JSON, and back: the same value is the same text on every machine, and reading gives it again.
 
-Canonical: keys sorted, no spaces, ASCII, figures as exact text. How a type is written follows from its annotations,
-once; a dataclass costs one template. Where a union holds several dataclasses, each says under "is" which one it is.
+Canonical: keys sorted, no spaces, ASCII, figures as exact text. How a type is written follows from its annotations; a
+dataclass gets one writer for each set of types that its fields come in (written.py). Where a union holds several
+dataclasses, each says under "is" which one it is.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time
 from decimal import Decimal, DecimalException
-from enum import Enum, StrEnum
+from enum import Enum
 from functools import cache
 from json.encoder import encode_basestring_ascii as quoted_text
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from mikrobot_platform.kernel.written import Fill, decimal_text, moment_text, object_writer
 
 T = TypeVar("T")
 _KIND = "is"
@@ -103,17 +106,6 @@ def codec(hint: Any) -> Codec:  # noqa: PLR0911 - one line a kind of type
 # One value
 
 
-def decimal_text(value: Decimal) -> str:
-    """Write a figure exactly and without an exponent, in quotes."""
-    written = str(value)
-    return f'"{written}"' if "E" not in written else f'"{value:f}"'
-
-
-def moment_text(value: datetime) -> str:
-    """Write a time in quotes, with its offset."""
-    return f'"{value.isoformat()}"'
-
-
 def _scalar(kind: type, write: Callable[[Any], str], parse: Callable[[Any], Any] | None = None) -> Codec:
     def reads(stored: Any) -> Any:
         if type(stored) is not (kind if parse is None else str):
@@ -186,55 +178,7 @@ def _listed(stored: Any) -> list[Any]:
     return stored
 
 
-# Objects, by templates
-
-
-Fill = Callable[[tuple[Any, ...]], str | None]
-
-# Python's own formatting writes most figures right, without a call for each; "%.0s" is a place that shows nothing.
-_DIRECT: Mapping[type, str] = {Decimal: '"%s"', int: "%s", type(None): "null%.0s"}
-
-
-def template(
-    names: tuple[str, ...], kinds: tuple[type, ...], writer: Callable[[int, type], Callable[[Any], str]], more: str = ""
-) -> Fill:
-    """Make what writes an object whose values have these types, given in the order of their sorted names.
-
-    What it makes answers None when a figure may have an exponent, which has to be written out the long way.
-    """
-    places = [_place(kind) for kind in kinds]
-    written = [f"{quoted_text(name)}:{place}" for name, place in zip(names, places, strict=True)]
-    text = "{" + ",".join(sorted([*written, more] if more else written)) + "}"
-    calls = [
-        (at, writer(at, kind))
-        for at, (kind, place) in enumerate(zip(kinds, places, strict=True))
-        if kind not in _DIRECT and place == "%s"
-    ]
-    figures = [at for at, kind in enumerate(kinds) if kind is Decimal]
-
-    def fill(values: tuple[Any, ...]) -> str | None:
-        found = text % values
-        # One letter is found ten times as fast as two, and most texts have no E at all.
-        return None if "E" in found and ("E-" in found or "E+" in found) else found
-
-    def fill_with_calls(values: tuple[Any, ...]) -> str | None:
-        ready = list(values)
-        for at in figures:  # looked at before the others, which may be long and have an E of their own
-            ready[at] = figure = str(ready[at])
-            if "E" in figure:
-                return None
-        for at, write in calls:
-            ready[at] = write(ready[at])
-        return text % tuple(ready)
-
-    return fill_with_calls if calls else fill
-
-
-def _place(kind: type) -> str:
-    if kind in _DIRECT:
-        return _DIRECT[kind]
-    is_plain_word = issubclass(kind, StrEnum) and all(f'"{word}"' == quoted_text(word) for word in kind)
-    return '"%s"' if is_plain_word else "%s"
+# Objects
 
 
 def _dataclass(kind: type[Any], *, is_named: bool = False) -> Codec:
@@ -243,7 +187,7 @@ def _dataclass(kind: type[Any], *, is_named: bool = False) -> Codec:
     names = tuple(sorted(stored_as))
     named = f'"{_KIND}":{quoted_text(kind.__name__)}' if is_named else ""
     codecs = [stored_as[name] for name in names]
-    templates: dict[tuple[type, ...], Fill] = {}
+    fills: dict[tuple[type, ...], Fill] = {}
     if len(names) > 1:
         get: Callable[[Any], tuple[Any, ...]] = attrgetter(*names)
     else:
@@ -258,14 +202,10 @@ def _dataclass(kind: type[Any], *, is_named: bool = False) -> Codec:
     def write_anew(value: Any) -> str:
         values = get(value)
         kinds = tuple(map(type, values))
-        known = templates.get(kinds)
-        if known is None:
-            known = templates[kinds] = template(names, kinds, lambda at, kind: codecs[at].writer(kind), named)
-        return known(values) or long_way(values)
-
-    def long_way(values: tuple[Any, ...]) -> str:
-        parts = [f'"{name}":{one.write(part)}' for name, one, part in zip(names, codecs, values, strict=True)]
-        return "{" + ",".join(sorted([*parts, named] if named else parts)) + "}"
+        fill = fills.get(kinds)
+        if fill is None:
+            fill = fills[kinds] = object_writer(names, kinds, lambda at, kind: codecs[at].writer(kind), more=named)
+        return fill(values)
 
     def read(stored: Any) -> Any:
         if type(stored) is not dict or stored.keys() - {_KIND} != stored_as.keys():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, Inexact
+from decimal import ROUND_CEILING, Context, Decimal, DecimalException, Inexact
 from fractions import Fraction
 
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mikrobot_platform.kernel.decisions import Code, Refusal
 from mikrobot_platform.kernel.money import (
     EXACT,
+    LOSSLESS,
     MINOR_DIGITS,
     Currency,
     CurrencyMismatch,
@@ -20,9 +21,12 @@ from mikrobot_platform.kernel.money import (
     Money,
     Ratio,
     Rounding,
+    Within,
     currency,
+    exactly,
     minor_unit,
     money,
+    rounded_up,
 )
 from mikrobot_platform.kernel.rates import NO_RATES, Rate, RateBook, conversion, convert, rate_book
 
@@ -274,3 +278,34 @@ def test_the_same_quotes_give_the_same_way(order: list[str]) -> None:
     found = conversion(EUR, GBP, rate_book(rate(pair, "2") for pair in order), now=NOW, max_age=MINUTE)
     assert not isinstance(found, Refusal)
     assert found.path == (EUR, USD, GBP)
+
+
+# --- Contexts --------------------------------------------------------------------------------------------------------
+long_figures = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20)
+
+
+@given(long_figures, long_figures)
+def test_what_loses_no_digit_is_the_same_in_every_context(one: Decimal, other: Decimal) -> None:
+    def worked_out(context: Context) -> list[str]:
+        with Within(context):
+            return [str(one * other), str(one + other), str(one - other), str(one.scaleb(-6).normalize())]
+
+    try:
+        found = worked_out(LOSSLESS)
+    except DecimalException:
+        return
+    assert found == worked_out(Context(prec=28)) == worked_out(EXACT)
+
+
+@pytest.mark.parametrize("text", ["1.00000000000000000000000000000", "1.00000000000000000000000000001"])
+def test_a_digit_that_is_lost_raises_be_it_a_zero(text: str) -> None:
+    with Within(LOSSLESS), pytest.raises(DecimalException):
+        Decimal(text) * 1
+
+
+@given(long_figures, positive, st.sampled_from(["1e-10", "0.01", "1"]))
+def test_rounding_up_is_that_of_a_wide_division(top: Decimal, bottom: Decimal, grid: str) -> None:
+    upwards = Context(prec=90, rounding=ROUND_CEILING)
+    with exactly():
+        found = rounded_up(top, bottom, Decimal(grid))
+    assert str(found + 0) == str(upwards.quantize(upwards.divide(top, bottom), Decimal(grid)) + 0)

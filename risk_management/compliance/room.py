@@ -149,6 +149,15 @@ def standings(state: AccountState, program: Program) -> Iterator[Standing]:
         )
 
 
+def standings_at(state: AccountState, program: Program, now: datetime) -> Iterator[Standing]:
+    """Give every floor as it stands now. What a reset moved that the account was not seen after is not known."""
+    has_turned = now >= state.turns_at
+    for standing in standings(state, program):
+        is_daily = standing.limit is Limit.DAILY_LOSS
+        moves = is_daily or (program.max_loss is not None and program.max_loss.trail is Trail.EOD_BALANCE)
+        yield replace(standing, floor=None) if has_turned and moves else standing
+
+
 # Rooms
 
 
@@ -163,15 +172,8 @@ def headroom(state: AccountState, snapshot: Snapshot, program: Program, now: dat
 def _rooms(state: AccountState, snapshot: Snapshot, program: Program, now: datetime) -> Iterator[Room]:
     has_turned = now >= state.turns_at
     resets_at = program.day.next_reset(now)
-    for standing in standings(state, program):
-        is_daily = standing.limit is Limit.DAILY_LOSS
-        moves = is_daily or (program.max_loss is not None and program.max_loss.trail is Trail.EOD_BALANCE)
-        yield _above(
-            replace(standing, floor=None) if has_turned and moves else standing,
-            snapshot,
-            resets_at if is_daily else None,
-            now,
-        )
+    for standing in standings_at(state, program, now):
+        yield _above(standing, snapshot, resets_at if standing.limit is Limit.DAILY_LOSS else None, now)
     rule = program.consistency
     if rule is not None and not (rule.until_payout is not None and state.payouts >= rule.until_payout):
         yield _best_day(state, rule, resets_at, now, has_turned=has_turned)

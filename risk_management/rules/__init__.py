@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from mikrobot_platform.kernel.money import LOSSLESS, Within
 from risk_management.rules import (
     best_day,
     contracts,
@@ -36,43 +37,43 @@ from risk_management.rules import (
     tradable,
     worst,
 )
-from risk_management.rules.evaluation import Gate, Rule, Ruled, each, once
+from risk_management.rules.evaluation import Gate, Rule, Ruled, by_settings, each, once
 from risk_management.rules.facts import AccountFacts, Missing, Shared
 
 VERSION = "gate/1"  # of the list and of what its rules mean; a receipt names it
 
 RULES: tuple[Rule, ...] = (
-    each(entitlement.entitled),
+    by_settings(entitlement.entitled),
     each(entitlement.daily_quota),
-    each(follow.follow_active),
-    each(follow.follow_filters),
-    each(follow.follow_hours),
-    each(switches.account_on),
-    each(switches.organization_on),
+    by_settings(follow.follow_active),
+    by_settings(follow.follow_filters),
+    by_settings(follow.follow_hours),
+    by_settings(switches.account_on),
+    by_settings(switches.organization_on),
     once(switches.strategy_on),
     once(switches.platform_on),
-    each(policy.firm_policy),
+    by_settings(policy.firm_policy),
     once(fresh.signal_fresh),
     each(fresh.account_fresh),
     once(fresh.quote_fresh),
-    each(fresh.rate_fresh),
+    by_settings(fresh.rate_fresh),
     once(tradable.instrument_open),
-    each(spread.spread_small),
-    each(spread.slippage_small),
+    by_settings(spread.spread_small),
+    by_settings(spread.slippage_small),
     each(counts.max_open),
     each(counts.max_per_symbol),
     each(counts.trades_per_day),
     each(pauses.cooled_down),
     each(pauses.loss_paused),
     each(pauses.loss_streak),
-    each(hours.session_open),
+    by_settings(hours.session_open),
     each(losses.day_loss),
     each(losses.week_loss),
     each(losses.month_loss),
     each(drawdown.firm_floors),
     each(drawdown.own_drawdown),
-    each(news.news_quiet),
-    each(flat.flat_by),
+    by_settings(news.news_quiet),
+    by_settings(flat.flat_by),
     # The size, and from here on what looks at it
     once(size.range_inside),
     once(size.reward_enough),
@@ -90,8 +91,8 @@ RULES: tuple[Rule, ...] = (
 )
 
 EXIT_RULES: tuple[Rule, ...] = (
-    each(exits.never_blocked),
-    each(exits.firm_lets_send),
+    by_settings(exits.never_blocked),
+    by_settings(exits.firm_lets_send),
 )
 
 
@@ -102,7 +103,9 @@ def decide(shared: Shared, account: AccountFacts, *, now: datetime) -> Ruled:
 
 def decide_many(shared: Shared, accounts: Iterable[AccountFacts], *, now: datetime) -> list[Ruled]:
     """Decide for many accounts, and work out what they share once."""
-    return list(map(gate(shared, now=now).decide, accounts))
+    ready = gate(shared, now=now)
+    with Within(LOSSLESS):
+        return [ready.decide_in_batch(account) for account in accounts]
 
 
 def gate(shared: Shared, *, now: datetime) -> Gate:

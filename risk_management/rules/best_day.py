@@ -17,7 +17,8 @@ def best_day(case: Case) -> Ruling:
     """
     limits, program = case.limits, case.program
     rule = None if program is None else program.consistency
-    room = next((room for room in case.rooms if room.limit is Limit.BEST_DAY), None)
+    rooms = () if rule is None else case.rooms
+    room = next((room for room in rooms if room.limit is Limit.BEST_DAY), None)
     if rule is None or room is None or room.room is None or not room.level:
         return ALLOWED
     numbers = {"today": room.value, "ceiling": room.level, "room": room.room, "share_pct": rule.max_share_pct}

@@ -1,168 +1,42 @@
-"""One signal made ready for many accounts (`Desk`), and one account in front of it (`Case`).
+"""One account in front of the desk, with what the rules before have found. Nothing here decides.
 
-What depends on the signal alone, or on the signal and a currency or a program, is worked out once and kept on the desk.
-Nothing here decides; a fact that is missing leaves the rule that asks for it (`facts.known`).
+There are two ways to count for an account, and one answer. The quick one (`QuickCase`) takes accounts of which the
+figures that nearly every rule asks for are all there, and works with plain operators in a context that raises as soon
+as a digit is lost (`LOSSLESS`); whoever meets that decides once more in the slow one (`Case`), which says of each step
+how exact it must be, and finds out fact by fact what is missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from decimal import ROUND_CEILING, Context, Decimal
-from typing import TYPE_CHECKING, TypeVar
-from zoneinfo import ZoneInfo
 
 from mikrobot_platform.kernel.decisions import Decision
-from mikrobot_platform.kernel.instruments import InstrumentSpec
-from mikrobot_platform.kernel.market import Price, Side
-from mikrobot_platform.kernel.money import EXACT, Money, Ratio
-from mikrobot_platform.kernel.signals import OrderKind
-from risk_management.compliance.policy import Stance, stance
-from risk_management.compliance.program import Axis, Program
-from risk_management.compliance.room import Room
-from risk_management.rules.facts import AccountFacts, Firm, Holding, Missing, Quote, Shared, Snapshot, Terms, known
+from mikrobot_platform.kernel.money import EXACT, Money, Ratio, Within, exactly, rounded_up
+from risk_management.compliance.account import Snapshot as Seen
+from risk_management.compliance.room import Room, headroom
+from risk_management.rules.desk import Desk, Settings, sizing_limits
+from risk_management.rules.facts import AccountFacts, Firm, Holding, Missing, Snapshot, known
 from risk_management.rules.floors import Floor
-from risk_management.rules.settings import Follow, Limits, Strategy
-from risk_management.sizing import (
-    AccountState,
-    Costs,
-    HalfKelly,
-    Lot,
-    Purse,
-    SizingLimits,
-    SizingRequest,
-    Wish,
-    lot_of,
-    wish_of,
-)
+from risk_management.rules.kept import kept
+from risk_management.rules.settings import Limits
+from risk_management.sizing import AccountState, HalfKelly, Lot, Purse, Scale, SizingRequest, Wish, lot_of, wish_of
 
-T = TypeVar("T")
 ZERO = Decimal(0)
 UPWARDS, FINEST = Context(prec=60, rounding=ROUND_CEILING), Decimal("1e-10")
 
 
-if TYPE_CHECKING:
-    kept = property  # to whoever reads it
-else:
-
-    class kept:  # noqa: N801 - used like property
-        """An attribute that is worked out at its first use. `functools.cached_property` takes a lock each time."""
-
-        def __init__(self, work):
-            self._work, self._name, self.__doc__ = work, work.__name__, work.__doc__
-
-        def __get__(self, owner, _kind=None):
-            found = owner.__dict__[self._name] = self._work(owner)
-            return found
-
-
-class Desk:
-    """A signal, everything that its accounts share, and what was worked out for the ones before."""
-
-    def __init__(self, shared: Shared, now: datetime) -> None:
-        self.shared, self.signal, self.now = shared, shared.signal, now
-        self._kept: dict[object, object] = {}
-        self.lasting: set[int] = set()  # ids of what is kept here, and so stays what it is
-
-    def once(self, key: object, work: Callable[[], T]) -> T:
-        """Work something out for the first account that needs it, and keep it for the others."""
-        found = self._kept.get(key)
-        if found is None:
-            found = self._kept[key] = work()
-            self.lasting.add(id(found))
-        return found  # type: ignore[return-value]  # a key always has its own kind of answer
-
-    @kept
-    def spec(self) -> InstrumentSpec:
-        """Return the instrument, which must be the one that is asked for."""
-        spec = known(self.shared.instrument)
-        if spec.symbol != self.signal.symbol:
-            raise ValueError(f"{self.signal.symbol} was given the instrument {spec.symbol}")
-        return spec
-
-    @kept
-    def side(self) -> Side:
-        """Return the side of the trade."""
-        return known(self.signal.side)
-
-    @kept
-    def quote(self) -> Quote:
-        """Return the last quote."""
-        return known(self.shared.quote)
-
-    @kept
-    def strategy(self) -> Strategy:
-        """Return the strategy's terms."""
-        return known(self.shared.strategy)
-
-    @kept
-    def entry(self) -> Price:
-        """Return the price at which the entry is expected: its own for an order that waits, else the market's."""
-        wanted = known(self.signal.entry)
-        if known(self.signal.kind) is not OrderKind.MARKET and wanted is not None:
-            return wanted
-        return self.quote.entry(self.side)
-
-    @kept
-    def reach(self) -> Decimal | None:
-        """Return how far in price the trade can go its way: to its farthest target; None when nothing ends it."""
-        targets = known(self.signal.targets)
-        return max((target - self.entry) * self.side.sign for target in targets) if targets else None
-
-    def day_in(self, zone: str) -> date:
-        """Return the date in a zone."""
-        return self.once((zone, date), lambda: self.now.astimezone(ZoneInfo(zone)).date())
-
-    def age_s(self, at: datetime) -> Decimal:
-        """Return how far from now a moment is; one in the future tells of a clock that is wrong."""
-        age = abs(self.now - at)
-        return Decimal(age // timedelta(microseconds=1)).scaleb(-6).normalize()
-
-    def stance_of(self, key: str | None, program: Program | None, uses: frozenset[Axis]) -> Stance:
-        """Take the firm's side. It is worked out here and is no fact, so that nobody can hand in a kinder one."""
-        return self.once((key, uses), lambda: stance(program, today=self.now.date(), uses=uses))
-
-    def costs_of(self, terms: Terms) -> Costs:
-        """Say what a trade costs beside the way to its stop."""
-        return Costs(
-            spread=self.quote.ask - self.quote.bid,
-            spread_is_in_entry=known(self.signal.kind) is OrderKind.MARKET,
-            slippage=self.strategy.slippage_allowance,
-            commission=terms.commission,
-            commission_rate=terms.commission_rate,
-        )
-
-    def sizing_limits_of(self, limits: Limits) -> SizingLimits:
-        """Say what the customer allows for one trade. Equal figures are the same, however many zeros they end with."""
-        most, percent, quantity = limits.max_leverage, limits.max_risk_percent, limits.max_quantity
-        return self.once((SizingLimits, most, percent, quantity), lambda: _sizing_limits(limits))
-
-    def lot_for(self, case: Case) -> Lot | Decision:
-        """Measure one lot for all accounts of the same currency and commission, to the last zero of its text."""
-        commission, rate = case.terms.commission, str(case.terms.commission_rate)
-        charged = None if commission is None else (str(commission.amount), commission.currency)
-        return self.once((case.account.currency, charged, rate), lambda: lot_of(case.sizing_request()))
-
-    def wish_for(self, case: Case, lot: Lot) -> Wish | Decision:
-        """Say what a follow asks for, once for all that ask for the same; Kelly's formula asks each for its record."""
-        mode, scale = case.follow.mode, case.follow.confidence_scale
-        if isinstance(mode, HalfKelly):
-            return wish_of(case.sizing_request(), lot)
-        key = (mode.words, id(scale), id(lot), case.limits.max_risk_percent is None)  # the words hold all that is set
-        return self.once(key, lambda: (scale, wish_of(case.sizing_request(), lot)))[1]
-
-
-class Case:
-    """One account in front of the desk, with what the rules before have found."""
+class Case(Settings):
+    """One account, fact by fact and step by step."""
 
     lot: Lot  # from the sizing rule on
 
     def __init__(self, desk: Desk, account: AccountFacts) -> None:
-        self.desk, self.account, self.now = desk, account, desk.now
+        super().__init__(desk, account)
+        self.account = account
         self.quantity = self.risk = self.worth = ZERO
         self.bound = ""
         self.floors: list[Floor] = []
-        self.rooms: tuple[Room, ...] = ()  # what the program's limits leave
 
     @kept
     def limits(self) -> Limits:
@@ -170,26 +44,9 @@ class Case:
         return known(self.account.limits)
 
     @kept
-    def follow(self) -> Follow:
-        """Return how the customer follows the strategy."""
-        return known(self.account.follow)
-
-    @kept
-    def terms(self) -> Terms:
-        """Return what the venue asks of the account."""
-        return known(self.account.terms)
-
-    @kept
     def firm(self) -> Firm | None:
         """Return the firm's side; None for an account of no firm."""
         return known(self.account.firm)
-
-    @kept
-    def program(self) -> Program | None:
-        """Return the program that the account is under; None for an account of no firm, or of an unknown program."""
-        programs, firm = known(self.desk.shared.programs), self.firm
-        key = None if firm is None else known(firm.program)
-        return None if key is None else known(programs.get(key, Missing(f"the program {key}")))
 
     @kept
     def holdings(self) -> tuple[Holding, ...]:
@@ -219,6 +76,16 @@ class Case:
         told, summed = known(self.snapshot.equity), self.balance + known(self.snapshot.floating)
         return told if told <= summed else summed
 
+    @kept
+    def rooms(self) -> tuple[Room, ...]:
+        """Return what the program's limits leave."""
+        firm, program = self.firm, self.program
+        if firm is None or program is None:
+            return ()
+        seen = Seen(at=self.now, balance=self.balance, equity=self.equity)
+        with Within(self.desk.usual):
+            return headroom(known(firm.state), seen, program, self.now)
+
     def cut(self, quantity: Decimal, bound: str) -> None:
         """Take a smaller quantity, and what it risks."""
         self.quantity, self.bound, self.risk = quantity, bound, self.costing(self.lot.loss, quantity)
@@ -226,8 +93,15 @@ class Case:
 
     def costing(self, per_lot: Ratio, quantity: Decimal) -> Decimal:
         """Return what a quantity takes of something, exactly, or rounded up where it has no end."""
-        top = EXACT.multiply(per_lot.top, quantity)
-        return top if per_lot.bottom == 1 else UPWARDS.quantize(UPWARDS.divide(top, per_lot.bottom), FINEST)
+        return self.divided(EXACT.multiply(per_lot.top, quantity), per_lot.bottom)
+
+    def divided(self, amount: Decimal, among: Decimal) -> Decimal:
+        """Return an amount by something, exactly where that is one, or rounded up where it has no end."""
+        return amount if among == 1 else self.rounded_up(amount, among, FINEST)
+
+    def rounded_up(self, top: Decimal, bottom: Decimal, grid: Decimal) -> Decimal:
+        """Divide, and round up to a grid."""
+        return UPWARDS.quantize(UPWARDS.divide(top, bottom), grid)
 
     def within(self, amount: Decimal, per_lot: Ratio) -> Decimal:
         """Return the largest quantity on the grid that an amount pays for."""
@@ -240,6 +114,34 @@ class Case:
         free_margin, notional = equity - known(self.snapshot.margin_used), self.notional
         known(self.account.stats)
         return Purse(balance, equity, free_margin, notional)
+
+    def measured_lot(self) -> Lot | Decision:
+        """Measure one lot for all accounts of the same currency and commission, to the last zero of its text."""
+        commission, rate = self.terms.commission, str(self.terms.commission_rate)
+        charged = None if commission is None else (str(commission.amount), commission.currency)
+        return self.desk.once((self.currency, charged, rate), lambda: lot_of(self.sizing_request()))
+
+    def wish(self, lot: Lot) -> Wish | Decision:
+        """Say what a follow asks for, once for all that ask for the same; Kelly's formula asks each for its record."""
+        mode, scale = self.follow.mode, self.follow.confidence_scale
+        if isinstance(mode, HalfKelly):
+            return wish_of(self.sizing_request(), lot)
+        key = (mode.words, id(scale), id(lot), self.limits.max_risk_percent is None)  # the words hold all that is set
+        return self.desk.once(key, lambda: (scale, wish_of(self.sizing_request(), lot)))[1]
+
+    def scale(self) -> Scale | Decision:
+        """Return what turns the account's figures into lots, or why nothing does."""
+        desk, lot = self.desk, self.measured_lot()
+        if isinstance(lot, Decision):
+            return lot
+        known(self.purse)
+        wish = self.wish(lot)
+        return wish if isinstance(wish, Decision) else Scale(wish, lot, desk.sizing_limits_of(self.limits), desk.spec)
+
+    def quantities(self, scale: Scale) -> list[Decimal]:
+        """Count the lots that each cap lets through."""
+        with exactly():
+            return scale.quantities(self.purse)
 
     def sizing_request(self) -> SizingRequest:
         """Put together what sizing asks."""
@@ -257,7 +159,7 @@ class Case:
                 open_notional=self._money(self.notional),
             ),
             costs=desk.costs_of(self.terms),
-            limits=_sizing_limits(self.limits),
+            limits=sizing_limits(self.limits),
             now=self.now,
             rates=known(desk.shared.rates),
             max_rate_age=timedelta(seconds=desk.strategy.max_rate_age_s),
@@ -269,9 +171,60 @@ class Case:
         )
 
     def _money(self, amount: Decimal) -> Money:
-        return Money(amount=amount, currency=self.account.currency)
+        return Money(amount=amount, currency=self.currency)
 
 
-def _sizing_limits(limits: Limits) -> SizingLimits:
-    most, percent, quantity = limits.max_leverage, limits.max_risk_percent, limits.max_quantity
-    return SizingLimits(max_leverage=most, max_risk_percent=percent, max_quantity=quantity)
+class QuickCase(Case):
+    """One account of which nearly everything is known, counted by plain operators in `LOSSLESS`."""
+
+    def __init__(self, settings: Settings, account: AccountFacts, snapshot: Snapshot) -> None:
+        self.desk = settings.desk
+        self.now, self.currency = self.desk.now, account.currency
+        self.settings, self.account, self._facts = settings, account, account
+        self.quantity = self.risk = self.worth = ZERO
+        self.bound = ""
+        self.floors = []
+        self.follow, self.terms, self.program = settings.follow, settings.terms, settings.program
+        self.limits, self.firm, self.snapshot = known(account.limits), known(account.firm), snapshot
+        positions, orders = known(account.positions), known(account.orders)
+        self.holdings = positions + orders if orders else positions
+        self.balance = balance = known(snapshot.balance)
+        told, summed = known(snapshot.equity), balance + known(snapshot.floating)
+        self.equity = told if told <= summed else summed
+
+    def costing(self, per_lot: Ratio, quantity: Decimal) -> Decimal:
+        """Return what a quantity takes of something, exactly, or rounded up where it has no end."""
+        taken, bottom = per_lot.top * quantity, per_lot.bottom
+        return taken if bottom == 1 else rounded_up(taken, bottom, FINEST)
+
+    def rounded_up(self, top: Decimal, bottom: Decimal, grid: Decimal) -> Decimal:
+        """Divide, and round up to a grid."""
+        return rounded_up(top, bottom, grid)
+
+    def scale(self) -> Scale | Decision:
+        """Return the scale of all accounts that have set the same; of half Kelly each has its own."""
+        limits, scales = self.limits, self.settings.scales
+        key = limits.max_leverage, limits.max_risk_percent, limits.max_quantity
+        found = scales.get(key)
+        if found is None:
+            with Within(self.desk.usual):
+                found = super().scale()
+            if not isinstance(self.follow.mode, HalfKelly):
+                scales[key] = found
+        return found
+
+    def quantities(self, scale: Scale) -> list[Decimal]:
+        """Count the lots that each cap lets through."""
+        return scale.quantities(self.purse)
+
+
+def case_of(settings: Settings, account: AccountFacts) -> QuickCase | None:
+    """Take an account the quick way, if what nearly every rule asks for is known."""
+    money = account.snapshot
+    if (
+        isinstance(money, Missing) or type(money.balance) is Missing or type(money.equity) is Missing
+        or type(money.floating) is Missing or type(money.margin_used) is Missing or type(account.stats) is Missing
+        or type(account.positions) is Missing or type(account.orders) is Missing or not settings.are_known
+    ):  # fmt: skip
+        return None
+    return QuickCase(settings, account, money)

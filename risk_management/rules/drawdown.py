@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cache
 
 from mikrobot_platform.kernel.decisions import Code
 from mikrobot_platform.kernel.money import minor_unit
-from risk_management.compliance.account import Limit, Snapshot
+from risk_management.compliance.account import Limit
 from risk_management.compliance.program import Program, Touch, Trail
-from risk_management.compliance.room import Bound, Room, headroom
+from risk_management.compliance.room import Standing, measured, standings_at
 from risk_management.rules.case import ZERO, Case
 from risk_management.rules.facts import Lacking, Missing, known
 from risk_management.rules.floors import Floor, Follows
-from risk_management.rules.ruling import ALLOWED, Allow, Deny, Ruling
+from risk_management.rules.ruling import ALLOWED, Allow, Deny, Form, Ruling
 from risk_management.rules.settings import Trailing
 
 _NAMES = {Limit.DAILY_LOSS: "the firm's daily loss", Limit.MAX_LOSS: "the firm's maximum loss"}
+_OWN = Form(equity=Decimal, floor=Decimal, limit=str, room=Decimal)
 _FOLLOWS = {
     Trail.STATIC: Follows.NOTHING,
     Trail.EOD_BALANCE: Follows.BALANCE,
@@ -37,19 +39,21 @@ def firm_floors(case: Case) -> Ruling:
     if state.is_paused:
         return Deny(Code.GATE_FIRM_PAUSED, {"program": program.title, "until": program.day.next_reset(case.now)})
     balance, equity = case.balance, case.equity
-    numbers: dict[str, object] = {"equity": equity}
-    case.rooms = headroom(state, Snapshot(at=case.now, balance=balance, equity=equity), program, case.now)
-    for room in case.rooms:
-        if room.bound is not Bound.FLOOR:
-            continue
-        name = _NAMES[room.limit]
-        floor = _floor(case, room, program, name)
+    told: list[Decimal] = [equity]
+    limits: tuple[Limit, ...] = ()
+    for standing in standings_at(state, program, case.now):
+        limit, level, rule = standing.limit, standing.floor, standing.rule
+        if level is None or standing.allowance is None:
+            raise Lacking(Missing(f"where {_NAMES[limit]} stands"))
+        floor = _floor(case, standing, program, level, standing.allowance)
         case.floors.append(floor)
-        numbers |= {f"{room.limit}_floor": room.level, f"{room.limit}_room": room.room}
-        if room.is_broken or equity < floor.level:
-            told = {"limit": name, "floor": floor.level, "currency": case.account.currency}
-            return Deny(Code.GATE_FIRM_FLOOR, numbers | told)
-    return Allow(numbers)
+        value = measured(rule, balance, equity)
+        told += level, value - level
+        limits += (limit,)
+        if rule.touch.breaks(value, level) or equity < floor.level:
+            where = {"limit": floor.name, "floor": floor.level, "currency": case.currency}
+            return Deny(Code.GATE_FIRM_FLOOR, {**_floors(limits).named(tuple(told)), **where})
+    return Allow(tuple(told), _floors(limits))
 
 
 def own_drawdown(case: Case) -> Ruling:
@@ -69,24 +73,26 @@ def own_drawdown(case: Case) -> Ruling:
         return ALLOWED
     case.floors += own
     highest = max(own, key=_level)
-    numbers = {"equity": equity, "floor": highest.level, "limit": highest.name, "room": equity - highest.level}
+    told = equity, highest.level, highest.name, equity - highest.level
     if equity <= highest.level:
-        return Deny(Code.GATE_DRAWDOWN, numbers | {"currency": case.account.currency})
-    return Allow(numbers)
+        return Deny(Code.GATE_DRAWDOWN, {**_OWN.named(told), "currency": case.currency})
+    return Allow(told, _OWN)
 
 
-def _floor(case: Case, room: Room, program: Program, name: str) -> Floor:
-    if room.level is None or room.allowance is None:
-        raise Lacking(Missing(f"where {name} stands"))
-    is_daily = room.limit is Limit.DAILY_LOSS
-    rule = program.daily_loss if is_daily else program.max_loss
+def _floor(case: Case, standing: Standing, program: Program, level: Decimal, amount: Decimal) -> Floor:
     # A floor that is broken at its very level is one smallest coin higher for whoever may stand on it.
-    coin = ZERO if rule is None or rule.touch is Touch.BELOW else minor_unit(case.account.currency)
-    level, amount = room.level + coin, room.allowance - coin
-    if is_daily or program.max_loss is None:
+    coin = ZERO if standing.rule.touch is Touch.BELOW else minor_unit(case.currency)
+    name, level, amount = _NAMES[standing.limit], level + coin, amount - coin
+    if standing.limit is Limit.DAILY_LOSS or program.max_loss is None:
         return Floor(name, level, Follows.BALANCE, amount)
     lock = None if program.max_loss.lock is None else program.max_loss.lock + coin
     return Floor(name, level, _FOLLOWS[program.max_loss.trail], amount, lock)
+
+
+@cache
+def _floors(limits: tuple[Limit, ...]) -> Form:
+    kinds: dict[str, type] = {f"{limit}_{what}": Decimal for limit in limits for what in ("floor", "room")}
+    return Form(equity=Decimal, **kinds)
 
 
 def _level(floor: Floor) -> Decimal:

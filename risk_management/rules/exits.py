@@ -7,18 +7,18 @@ opened what it closes, and there is no hand of ours that may.
 from __future__ import annotations
 
 from mikrobot_platform.kernel.decisions import Code
-from risk_management.rules.case import Case
+from risk_management.rules.desk import Settings
 from risk_management.rules.facts import Lacking
 from risk_management.rules.policy import firm_policy
 from risk_management.rules.ruling import ALLOWED, Advise, Allow, Ruling
 
 
-def never_blocked(case: Case) -> Ruling:
+def never_blocked(case: Settings) -> Ruling:
     """Let it out."""
     return Allow({"action": case.desk.signal.action})
 
 
-def firm_lets_send(case: Case) -> Ruling:
+def firm_lets_send(case: Settings) -> Ruling:
     """Make it advice where the firm is known to forbid orders of ours."""
     try:
         found = firm_policy(case)

@@ -7,7 +7,10 @@ from decimal import Decimal
 
 from risk_management.rules.case import ZERO, Case
 from risk_management.rules.facts import Correlation, Holding, Lacking, Missing, known
-from risk_management.rules.ruling import ALLOWED, Allow, Reduce, Ruling
+from risk_management.rules.ruling import ALLOWED, Allow, Form, Reduce, Ruling
+
+_RISK = Form(at_risk=Decimal, risk=Decimal, limit=Decimal, percent=Decimal)
+_HELD = Form(held=Decimal, wanted=Decimal, limit=Decimal)
 
 
 def exposure(case: Case) -> Ruling:
@@ -37,10 +40,10 @@ def correlated_risk(case: Case) -> Ruling:
     ]  # fmt: skip
     at_risk = sum([known(held.risk) for held in together], ZERO) if together else ZERO
     limit = case.equity * percent / 100
-    numbers = {"at_risk": at_risk, "risk": case.risk, "limit": limit, "percent": percent}
+    told = at_risk, case.risk, limit, percent
     if at_risk + case.risk <= limit:
-        return Allow(numbers)
-    return Reduce(case.within(limit - at_risk, case.lot.loss), "your risk in symbols that move together", numbers)
+        return Allow(told, _RISK)
+    return Reduce(case.within(limit - at_risk, case.lot.loss), "your risk in symbols that move together", told, _RISK)
 
 
 def _moves(correlations: tuple[Correlation, ...], symbol: str) -> Mapping[str, Decimal]:
@@ -52,7 +55,7 @@ def _held(case: Case, holdings: Iterable[Holding], multiple: Decimal | None, bou
         return ALLOWED
     held = sum((known(holding.notional) for holding in holdings), ZERO)
     limit, wanted = case.equity * multiple, case.worth
-    numbers = {"held": held, "wanted": wanted, "limit": limit}
+    told = held, wanted, limit
     if held + wanted <= limit:
-        return Allow(numbers)
-    return Reduce(case.within(limit - held, case.lot.notional), bound, numbers)
+        return Allow(told, _HELD)
+    return Reduce(case.within(limit - held, case.lot.notional), bound, told, _HELD)

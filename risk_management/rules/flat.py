@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from mikrobot_platform.kernel.decisions import Code
 from risk_management.compliance.clock import FlatBy
 from risk_management.compliance.program import Rest
-from risk_management.rules.case import Case, Desk
+from risk_management.rules.desk import Desk, Settings
 from risk_management.rules.facts import known
 from risk_management.rules.ruling import ALLOWED, Deny, Ruling
 
@@ -16,9 +16,9 @@ LAST_ENTRY = timedelta(minutes=15)
 _DAY = timedelta(days=1)
 
 
-def flat_by(case: Case) -> Ruling:
+def flat_by(case: Settings) -> Ruling:
     """Hold entries from a quarter of an hour before everything must be closed until trading opens again."""
-    limits, desk, program = case.limits, case.desk, case.program
+    limits, desk, program = case.conditions, case.desk, case.program
     for clock, whose in ((None if program is None else program.flat_by, "the firm"), (limits.flat_by, "you")):
         if clock is not None:
             deadline = _kept_deadline(desk, clock)

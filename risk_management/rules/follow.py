@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from mikrobot_platform.kernel.decisions import Code
-from risk_management.rules.case import Case
+from risk_management.rules.desk import Settings
 from risk_management.rules.ruling import ALLOWED, Ruling, skip
 
 
-def follow_active(case: Case) -> Ruling:
+def follow_active(case: Settings) -> Ruling:
     """Skip while the account does not follow, or pauses."""
     follow, strategy = case.follow, case.desk.strategy
     if not follow.is_active:
@@ -17,7 +17,7 @@ def follow_active(case: Case) -> Ruling:
     return ALLOWED
 
 
-def follow_filters(case: Case) -> Ruling:
+def follow_filters(case: Settings) -> Ruling:
     """Skip sides and symbols that the customer has left out."""
     follow, side, symbol = case.follow, case.desk.side, case.desk.signal.symbol
     if side not in follow.sides:
@@ -27,7 +27,7 @@ def follow_filters(case: Case) -> Ruling:
     return ALLOWED
 
 
-def follow_hours(case: Case) -> Ruling:
+def follow_hours(case: Settings) -> Ruling:
     """Skip outside the hours of the follow."""
     hours = case.follow.hours
     if hours is None or hours.are_open(case.now):

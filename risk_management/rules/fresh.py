@@ -8,7 +8,8 @@ from decimal import Decimal
 from mikrobot_platform.kernel.decisions import Code, Refusal
 from mikrobot_platform.kernel.money import Currency
 from mikrobot_platform.kernel.rates import Conversion, conversion
-from risk_management.rules.case import Case, Desk
+from risk_management.rules.case import Case
+from risk_management.rules.desk import Desk, Settings
 from risk_management.rules.facts import known
 from risk_management.rules.ruling import Allow, Deny, Ruling
 
@@ -33,12 +34,12 @@ def account_fresh(case: Case) -> Ruling:
     return case.desk.once((account_fresh, at), lambda: _unless_older(case.desk.age_s(at), limit, Code.GATE_ACCOUNT_OLD))
 
 
-def rate_fresh(case: Case) -> Ruling:
+def rate_fresh(case: Settings) -> Ruling:
     """Hold the rate from the instrument's currency to the account's, and from the commission's, to their age."""
     terms = case.terms
     commission = None if terms.commission is None else terms.commission.currency
-    key = (rate_fresh, case.account.currency, commission)
-    return case.desk.once(key, lambda: _rates(case.desk, case.account.currency, commission))
+    key = (rate_fresh, case.currency, commission)
+    return case.desk.once(key, lambda: _rates(case.desk, case.currency, commission))
 
 
 def _rates(desk: Desk, target: Currency, commission: Currency | None) -> Ruling:

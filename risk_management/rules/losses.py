@@ -12,7 +12,9 @@ from mikrobot_platform.kernel.decisions import Code
 from risk_management.rules.case import Case
 from risk_management.rules.facts import Lacking, Missing, known
 from risk_management.rules.floors import Floor, Follows
-from risk_management.rules.ruling import ALLOWED, Allow, Deny, Ruling
+from risk_management.rules.ruling import ALLOWED, Allow, Deny, Form, Ruling
+
+_ROOM = Form(realised=Decimal, open=Decimal, limit=Decimal, room=Decimal)
 
 
 def day_loss(case: Case) -> Ruling:
@@ -42,5 +44,5 @@ def _limited(case: Case, name: str, realised: Decimal, limit: Decimal | None, co
         return ALLOWED
     floor = balance - realised - limit
     case.floors.append(Floor(name, floor, Follows.BALANCE, limit))
-    numbers = {"realised": realised, "open": equity - balance, "limit": limit, "room": equity - floor}
-    return Deny(code, numbers) if equity <= floor else Allow(numbers)
+    told = realised, equity - balance, limit, equity - floor
+    return Deny(code, _ROOM.named(told)) if equity <= floor else Allow(told, _ROOM)

@@ -8,10 +8,11 @@ from mikrobot_platform.kernel.instruments import AssetClass
 from mikrobot_platform.kernel.money import Ratio
 from risk_management.rules.case import ZERO, Case
 from risk_management.rules.facts import known
-from risk_management.rules.ruling import Allow, Reduce, Ruling
+from risk_management.rules.ruling import Allow, Form, Reduce, Ruling
 from risk_management.sizing import Lot
 
-ONE = Decimal(1)
+_LEVERAGE = Form(held=Decimal, wanted=Decimal, limit=Decimal, leverage=Decimal)
+_MARGIN = Form(free=Decimal, wanted=Decimal)
 
 
 def leverage(case: Case) -> Ruling:
@@ -22,10 +23,10 @@ def leverage(case: Case) -> Ruling:
         most = min(most, Decimal(program.leverage_fx))
     held = case.notional
     limit, wanted = case.equity * most, case.worth
-    numbers = {"held": held, "wanted": wanted, "limit": limit, "leverage": most}
+    told = held, wanted, limit, most
     if held + wanted <= limit:
-        return Allow(numbers)
-    return Reduce(case.within(limit - held, case.lot.notional), "leverage", numbers)
+        return Allow(told, _LEVERAGE)
+    return Reduce(case.within(limit - held, case.lot.notional), "leverage", told, _LEVERAGE)
 
 
 def margin(case: Case) -> Ruling:
@@ -34,10 +35,10 @@ def margin(case: Case) -> Ruling:
     orders = known(case.account.orders)
     waiting = sum([known(order.notional) for order in orders], ZERO) if orders else ZERO
     per_lot = case.desk.once((margin, id(lot), str(terms.leverage)), lambda: _dearer(lot, terms.leverage))
-    free = case.equity - used - case.costing(Ratio(waiting, terms.leverage), ONE)
+    free = case.equity - used - case.divided(waiting, terms.leverage)
     wanted = case.costing(per_lot, case.quantity)
-    numbers = {"free": free, "wanted": wanted}
-    return Allow(numbers) if wanted <= free else Reduce(case.within(free, per_lot), "free margin", numbers)
+    told = free, wanted
+    return Allow(told, _MARGIN) if wanted <= free else Reduce(case.within(free, per_lot), "free margin", told, _MARGIN)
 
 
 def _dearer(lot: Lot, leverage: Decimal) -> Ratio:

@@ -6,16 +6,16 @@ from datetime import timedelta
 
 from mikrobot_platform.kernel.decisions import Code
 from risk_management.compliance.program import NewsWindow, Program
-from risk_management.rules.case import Case, Desk
+from risk_management.rules.desk import Desk, Settings
 from risk_management.rules.facts import Lacking, Missing, Release, known
 from risk_management.rules.ruling import ALLOWED, Deny, Ruling
 
 _OPENINGS = frozenset({"open", "open_minis"})
 
 
-def news_quiet(case: Case) -> Ruling:
+def news_quiet(case: Settings) -> Ruling:
     """Hold entries around releases that move the symbol, both ends of a window included."""
-    releases, limits, program = known(case.desk.shared.releases), case.limits, case.program
+    releases, limits, program = known(case.desk.shared.releases), case.conditions, case.program
     if not releases:
         has_own = limits.news_before_min is not None or limits.news_after_min is not None
         if releases is None and (has_own or (program is not None and program.news)):

@@ -1,4 +1,4 @@
-"""The numbers of a ruling as canonical JSON. A receipt has dozens: each set of names and types becomes one template."""
+"""The numbers of a ruling as canonical JSON. A receipt has dozens: each set of names and types costs one writer."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from json.encoder import encode_basestring_ascii as quoted_text
 from operator import itemgetter
 from typing import Any
 
-from mikrobot_platform.kernel.plain import Fill, decimal_text, template
+from mikrobot_platform.kernel.written import Fill, decimal_text, moment_text, object_writer
 
 _Pick = Callable[[Mapping[str, object]], tuple[Any, ...]]
-# By the names as a rule gives them: how to pick the values in the order of sorted names, and a template for each set
+# By the names as a rule gives them: how to pick the values in the order of sorted names, and a writer for each set
 # of types that they came in. There are as many as there are ways to speak.
 _known: dict[tuple[str, ...], tuple[_Pick, dict[tuple[type, ...], Fill]]] = {}
 
@@ -22,17 +22,23 @@ def numbers_text(numbers: Mapping[str, object]) -> str:
     known = _known.get(tuple(numbers))
     if known is None:
         known = _known[tuple(numbers)] = _picker(sorted(numbers)), {}
-    pick, templates = known
+    pick, fills = known
     values = pick(numbers)
     kinds = tuple(map(type, values))
-    fill = templates.get(kinds)
+    fill = fills.get(kinds)
     if fill is None:
-        fill = templates[kinds] = template(tuple(sorted(numbers)), kinds, lambda _at, kind: writer_of(kind))
-    return fill(values) or _long_way(numbers)
+        fill = fills[kinds] = object_writer(tuple(sorted(numbers)), kinds, lambda _at, kind: writer_of(kind))
+    return fill(values)
 
 
-def _long_way(numbers: Mapping[str, object]) -> str:
-    return "{" + ",".join(f"{quoted_text(name)}:{number_text(numbers[name])}" for name in sorted(numbers)) + "}"
+def numbers_writer(names: tuple[str, ...], kinds: tuple[type, ...]) -> Fill:
+    """Make what writes numbers of these names and types; numbers of other types are written by `numbers_text`."""
+    return object_writer(
+        names,
+        kinds,
+        lambda _at, kind: writer_of(kind),
+        otherwise=lambda values: numbers_text(dict(zip(names, values, strict=True))),
+    )
 
 
 def _picker(names: list[str]) -> _Pick:
@@ -56,7 +62,7 @@ def writer_of(kind: type) -> Callable[[Any], str]:
 
 
 def _moment(value: datetime) -> str:
-    return f'"{value.astimezone(UTC).isoformat()}"'
+    return moment_text(value if value.tzinfo is UTC else value.astimezone(UTC))
 
 
 def _listed(values: tuple[object, ...]) -> str:

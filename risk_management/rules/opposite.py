@@ -7,7 +7,7 @@ from mikrobot_platform.kernel.signals import Action
 from risk_management.compliance.program import Axis, Permission
 from risk_management.rules.case import Case
 from risk_management.rules.facts import known
-from risk_management.rules.ruling import ALLOWED, Allow, Deny, Ruling
+from risk_management.rules.ruling import ALLOWED, Allow, Deny, Ruling, recalled
 
 
 def no_opposite(case: Case) -> Ruling:
@@ -23,5 +23,9 @@ def no_opposite(case: Case) -> Ruling:
         against += [own for held in case.holdings if held.symbol == symbol and held.side is not side]
     if against:
         return Deny(Code.GATE_OPPOSITE, {"symbol": symbol, "accounts": tuple(against)})
-    count = len(siblings)
-    return case.desk.once((no_opposite, count), lambda: Allow({"siblings": count}))
+    return _alone(len(siblings))
+
+
+@recalled
+def _alone(count: int) -> Ruling:
+    return Allow({"siblings": count})

@@ -7,7 +7,7 @@ from datetime import datetime
 from mikrobot_platform.kernel.decisions import Code
 from risk_management.rules.case import Case
 from risk_management.rules.facts import known
-from risk_management.rules.ruling import ALLOWED, Allow, Ruling, skip
+from risk_management.rules.ruling import ALLOWED, Allow, Ruling, recalled, skip
 
 
 def cooled_down(case: Case) -> Ruling:
@@ -24,10 +24,10 @@ def loss_paused(case: Case) -> Ruling:
 
 def loss_streak(case: Case) -> Ruling:
     """Skip the rest of the day after so many losses in a row."""
-    streak, limit = known(case.account.loss_streak), case.limits.max_loss_streak
-    return case.desk.once((loss_streak, streak, limit), lambda: _shorter(streak, limit))
+    return _shorter(known(case.account.loss_streak), case.limits.max_loss_streak)
 
 
+@recalled
 def _shorter(streak: int, limit: int | None) -> Ruling:
     numbers = {"streak": streak, "limit": limit}
     return skip(Code.GATE_LOSS_STREAK, numbers) if limit is not None and streak >= limit else Allow(numbers)
@@ -36,11 +36,11 @@ def _shorter(streak: int, limit: int | None) -> Ruling:
 def _after(case: Case, at: datetime | None, pause_s: int | None, code: Code) -> Ruling:
     if at is None or pause_s is None:
         return ALLOWED
-    since_s = int((case.now - at).total_seconds())
     # One signal after another went to the same accounts, so many of them have waited for as long.
-    return case.desk.once((code, since_s, pause_s), lambda: _waited(since_s, pause_s, code))
+    return _waited(int((case.now - at).total_seconds()), pause_s, code)
 
 
+@recalled
 def _waited(since_s: int, pause_s: int, code: Code) -> Ruling:
     numbers = {"since_s": since_s, "pause_s": pause_s}
     return skip(code, numbers) if since_s < pause_s else Allow(numbers)

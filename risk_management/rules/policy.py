@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from mikrobot_platform.kernel.decisions import Code
 from risk_management.compliance.policy import Stance
-from risk_management.rules.case import Case
-from risk_management.rules.facts import known
+from risk_management.rules.desk import Settings
 from risk_management.rules.ruling import ALLOWED, Advise, Allow, Ruling
 
 
-def firm_policy(case: Case) -> Ruling:
+def firm_policy(case: Settings) -> Ruling:
     """Take the firm's side; what it forbids, or does not surely allow, is advice."""
-    firm = case.firm
-    if firm is None:
+    found = case.stance
+    if found is None:
         return ALLOWED
-    found = case.desk.stance_of(known(firm.program), case.program, known(firm.uses))
     return case.desk.once((id(found), firm_policy), lambda: _ruling(found))
 
 

@@ -16,11 +16,12 @@ from json.encoder import encode_basestring_ascii as quoted_text
 from typing import Any
 
 from mikrobot_platform.kernel import plain
+from mikrobot_platform.kernel.money import LOSSLESS, Within
 from mikrobot_platform.kernel.undisturbed import Undisturbed
-from risk_management.rules import EXIT_RULES, RULES, VERSION, Ruled, gate
+from risk_management.rules import VERSION, Ruled, gate
 from risk_management.rules.facts import AccountFacts, Missing, Shared
 from risk_management.rules.numbers import number_text, numbers_text
-from risk_management.rules.ruling import ALLOWED, WORDS, Ruling
+from risk_management.rules.ruling import written
 
 GENESIS = "0" * 64  # what stands before the first receipt of a chain
 
@@ -68,40 +69,24 @@ class Clerk:
         self._signal, self._action = number_text(shared.signal.id), number_text(shared.signal.action)
         self._versions = _versions(shared, versions or {})
         self._versions_by_program: dict[str | None, str] = {}
-        self._bare = {rule.name: f'["{rule.name}","allow",{{}}]' for rule in (*RULES, *EXIT_RULES)}
-        self._starts = {
-            (rule.name, kind): f'["{rule.name}","{word}",'
-            for rule in (*RULES, *EXIT_RULES)
-            for kind, word in WORDS.items()
-        }
-        self._lasting = self.gate.desk.lasting
-        self._kept: dict[int, str] = {}
 
     def receipts(self, accounts: Iterable[AccountFacts]) -> list[Receipt]:
         """Decide for accounts, and write a receipt for each."""
-        with Undisturbed():
-            return [self.receipt(self.gate.decide(account), account) for account in accounts]
+        decide = self.gate.decide_in_batch
+        with Undisturbed(), Within(LOSSLESS):
+            return [self.receipt(decide(account), account) for account in accounts]
 
     def receipt(self, ruled: Ruled, account: AccountFacts) -> Receipt:
         """Write the receipt of a decision that was made on these facts."""
-        facts, figures, bare, kept = _ACCOUNT.write(account), ruled.figures(), self._bare, self._kept
+        facts, figures = _ACCOUNT.write(account), ruled.figures()
+        answers = [ruling.text or written(ruling) for ruling in ruled.answers]
         text = _BODY % (
             quoted_text(account.account), self._action, self._at, ruled.code.value, numbers_text(figures),
             _facts_hash(self._shared_hash, facts, self._at), ruled.not_asked, quoted_text(account.organization),
-            ",".join([
-                bare[name] if ruling is ALLOWED else kept.get(id(ruling)) or self._rule(name, ruling)
-                for name, ruling in ruled.record
-            ]),
+            ruled.plan.text(answers, len(ruled.plan.names) - ruled.not_asked),
             quoted_text(ruled.sentence_with(figures)), self._signal, ruled.verdict.value, self._versions_of(account),
         )  # fmt: skip
         return Receipt(ruled, StoredFacts(self._shared, facts, self._now), text)
-
-    def _rule(self, name: str, ruling: Ruling) -> str:
-        """Write what one rule said; what was said once for all accounts is written once."""
-        written = f"{self._starts[name, type(ruling)]}{numbers_text(ruling.numbers)}]"
-        if id(ruling) in self._lasting:  # else another ruling may have its id one day
-            self._kept[id(ruling)] = written
-        return written
 
     def _versions_of(self, account: AccountFacts) -> str:
         """Name the versions of everything that decided; the program is the account's own."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 from mikrobot_platform.kernel.decisions import Code
 from risk_management.rules.case import Case
 from risk_management.rules.facts import known
-from risk_management.rules.ruling import ALLOWED, Allow, Deny, Ruling
+from risk_management.rules.ruling import ALLOWED, Allow, Deny, Form, Ruling
 
 ENTRY_REQUESTS = 3  # place it, look after it, and once more when the answer is lost
 EXIT_REQUESTS = 4  # two halves, a stop that moves, and a close
+_BUDGET = Form(used=int, kept_for_exits=int, needed=int, limit=int)
 
 
 def request_budget(case: Case) -> Ruling:
@@ -27,7 +28,7 @@ def request_budget(case: Case) -> Ruling:
     if budget.positions_per_day is not None and made >= budget.positions_per_day:
         return Deny(Code.GATE_POSITIONS_PER_DAY, {"made": made, "limit": budget.positions_per_day})
     limit = budget.requests_per_day
-    numbers = {"used": used, "kept_for_exits": EXIT_REQUESTS * (held + 1), "needed": ENTRY_REQUESTS, "limit": limit}
+    told = used, EXIT_REQUESTS * (held + 1), ENTRY_REQUESTS, limit
     if limit is not None and used + ENTRY_REQUESTS + EXIT_REQUESTS * (held + 1) > limit:
-        return Deny(Code.GATE_REQUESTS, numbers)
-    return Allow(numbers)
+        return Deny(Code.GATE_REQUESTS, _BUDGET.named(told))
+    return Allow(told, _BUDGET)

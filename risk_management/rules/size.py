@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from functools import cache
+
 from mikrobot_platform.kernel.decisions import Decision
-from risk_management.rules.case import Case, Desk
+from mikrobot_platform.kernel.money import Within
+from risk_management.rules.case import Case
+from risk_management.rules.desk import Desk
 from risk_management.rules.facts import known
-from risk_management.rules.ruling import ALLOWED, Allow, Deny, Reduce, Ruling
-from risk_management.sizing import Lot, caps_of, least, range_outside, reward_too_small, shares, size
-from risk_management.sizing.caps import NAMES, WORDS
+from risk_management.rules.ruling import ALLOWED, Allow, Deny, Form, Reduce, Ruling
+from risk_management.sizing import range_outside, reward_too_small, size
+from risk_management.sizing.caps import WORDS
 
 
 def range_inside(desk: Desk) -> Ruling:
@@ -29,34 +34,37 @@ def reward_enough(desk: Desk) -> Ruling:
 
 def sized(case: Case) -> Ruling:
     """Take the largest quantity that the follow's mode and the caps of sizing allow."""
-    desk, spec = case.desk, case.desk.spec
-    lot = desk.lot_for(case)
-    if isinstance(lot, Decision):
-        return _denial(lot)
-    purse = case.purse
-    wish = desk.wish_for(case, lot)
-    if isinstance(wish, Decision):
-        return _without_size(case, lot)
-    caps = caps_of(shares(wish, lot, desk.sizing_limits_of(case.limits), spec, purse), spec)
-    bound, quantity = least(caps)
-    if quantity < spec.lot_min:
-        return _without_size(case, lot)
-    case.lot = lot
+    scale = case.scale()
+    if isinstance(scale, Decision):
+        return _without_size(case)
+    quantities = case.quantities(scale)
+    quantity = min(quantities)
+    if quantity < case.desk.spec.lot_min:
+        return _without_size(case)
+    case.lot = scale.lot
+    bound = scale.bounds[quantities.index(quantity)]  # of equal ones the first
     words = WORDS[bound]
-    numbers: dict[str, object] = {NAMES[cap]: lots for cap, lots in caps}
-    numbers["mode"], numbers["bound"] = wish.words, words
+    told = (*quantities, scale.wish.words, words)
     if bound.is_wish:
         case.cut(quantity, words)
-        return Allow(numbers)
-    return Reduce(quantity, words, numbers)
+        return Allow(told, _form(scale.names))
+    return Reduce(quantity, words, told, _form(scale.names))
 
 
-def _without_size(case: Case, lot: Lot) -> Deny:
+def _without_size(case: Case) -> Deny:
     """Let sizing say why there is none, with all that it looked at."""
-    found = size(case.sizing_request(), lot=lot)
+    with Within(case.desk.usual):
+        lot = case.measured_lot()
+        found = lot if isinstance(lot, Decision) else size(case.sizing_request(), lot=lot)
     assert isinstance(found, Decision), "one account was sized in two ways"
     return _denial(found)
 
 
 def _denial(found: Decision) -> Deny:
     return Deny(found.code, found.evidence, found.verdict)
+
+
+@cache
+def _form(names: tuple[str, ...]) -> Form:
+    kinds: dict[str, type] = dict.fromkeys(names, Decimal)
+    return Form(**kinds, mode=str, bound=str)

@@ -6,14 +6,14 @@ from decimal import Decimal
 
 from mikrobot_platform.kernel.decisions import Code
 from mikrobot_platform.kernel.signals import OrderKind
-from risk_management.rules.case import Case, Desk
+from risk_management.rules.desk import Desk, Settings
 from risk_management.rules.facts import known
 from risk_management.rules.ruling import ALLOWED, Allow, Ruling, skip
 
 
-def spread_small(case: Case) -> Ruling:
+def spread_small(case: Settings) -> Ruling:
     """Skip a spread above the strategy's limit or the customer's own."""
-    desk, own = case.desk, case.limits.max_spread
+    desk, own = case.desk, case.conditions.max_spread
     return desk.once((spread_small, None if own is None else str(own)), lambda: _spread_small(desk, own))
 
 
@@ -25,9 +25,9 @@ def _spread_small(desk: Desk, own: Decimal | None) -> Ruling:
     return skip(Code.GATE_SPREAD, numbers) if quote.ask - quote.bid > limit else Allow(numbers)
 
 
-def slippage_small(case: Case) -> Ruling:
+def slippage_small(case: Settings) -> Ruling:
     """Skip an entry at the market that has become worse than the source's price by more than the limit."""
-    desk, own = case.desk, case.limits.max_slippage
+    desk, own = case.desk, case.conditions.max_slippage
     return desk.once((slippage_small, None if own is None else str(own)), lambda: _slippage_small(desk, own))
 
 

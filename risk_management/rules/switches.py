@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from mikrobot_platform.kernel.decisions import Code
-from risk_management.rules.case import Case, Desk
+from risk_management.rules.desk import Desk, Settings
 from risk_management.rules.facts import Missing, Switch, known
 from risk_management.rules.ruling import ALLOWED, Allow, Deny, Ruling
 
 
-def account_on(case: Case) -> Ruling:
+def account_on(case: Settings) -> Ruling:
     """Hold entries while the account is switched off or locked out."""
-    return _unless(case.account.account_stop, Code.GATE_ACCOUNT_OFF, case.desk)
+    return _unless(case.account_stop, Code.GATE_ACCOUNT_OFF, case.desk)
 
 
-def organization_on(case: Case) -> Ruling:
+def organization_on(case: Settings) -> Ruling:
     """Hold entries while the organization is switched off."""
-    return _unless(case.account.organization_stop, Code.GATE_ORGANIZATION_OFF, case.desk)
+    return _unless(case.organization_stop, Code.GATE_ORGANIZATION_OFF, case.desk)
 
 
 def strategy_on(desk: Desk) -> Ruling:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mikrobot_platform.kernel.decisions import Code
-from risk_management.rules.case import Desk
+from risk_management.rules.desk import Desk
 from risk_management.rules.facts import known
 from risk_management.rules.ruling import Allow, Deny, Ruling
 

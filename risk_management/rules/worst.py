@@ -20,10 +20,13 @@ from mikrobot_platform.kernel.money import Ratio
 from risk_management.rules.case import ZERO, Case
 from risk_management.rules.facts import Holding, known
 from risk_management.rules.floors import Floor, Follows
-from risk_management.rules.ruling import Allow, Deny, Reduce, Ruling
+from risk_management.rules.ruling import Allow, Deny, Form, Reduce, Ruling
 
 BOUND = "the worst case at all stops"
 _EMPTY = Floor("an empty account", ZERO)
+_NUMBERS = Form(
+    equity=Decimal, open_risk=Decimal, risk=Decimal, worst=Decimal, buffer=Decimal, floor=Decimal, limit=str
+)  # fmt: skip
 
 
 class Stake(NamedTuple):
@@ -43,17 +46,20 @@ def worst_case(case: Case) -> Ruling:
     stake = _stake(holdings)
     above = equity - stake.risk - buffer
     floors = case.floors if case.firm is not None else [*case.floors, _EMPTY]
-    allowed, binding = case.quantity, None
+    allowed, binding, risk = case.quantity, None, case.risk
     for floor in floors:
+        if risk <= above - floor.level and (
+            floor.follows is Follows.NOTHING
+            or (floor.follows is Follows.BALANCE and risk <= floor.amount - buffer - stake.of_balance)
+        ):
+            continue  # as nearly always
         fits = _fits(case, floor, above, stake, buffer)
         if fits < allowed:
             allowed, binding = fits, floor
     highest = binding or max(floors, key=_level, default=_EMPTY)
-    numbers = {
-        "equity": equity, "open_risk": stake.risk, "risk": case.risk, "worst": equity - stake.risk - case.risk,
-        "buffer": buffer, "floor": highest.level, "limit": highest.name,
-    }  # fmt: skip
-    return Allow(numbers) if binding is None else Reduce(allowed, BOUND, numbers)
+    worst = equity - stake.risk - case.risk
+    told = equity, stake.risk, case.risk, worst, buffer, highest.level, highest.name
+    return Allow(told, _NUMBERS) if binding is None else Reduce(allowed, BOUND, told, _NUMBERS)
 
 
 def _stake(holdings: tuple[Holding, ...]) -> Stake:
@@ -70,12 +76,7 @@ def _stake(holdings: tuple[Holding, ...]) -> Stake:
 
 def _fits(case: Case, floor: Floor, above: Decimal, stake: Stake, buffer: Decimal) -> Decimal:
     """Return the largest quantity that leaves the account above one floor, or more than is asked for."""
-    risk, room = case.risk, above - floor.level
-    if risk <= room and (
-        floor.follows is Follows.NOTHING
-        or (floor.follows is Follows.BALANCE and risk <= floor.amount - buffer - stake.of_balance)
-    ):
-        return case.quantity  # as nearly always
+    room = above - floor.level
     fits = _within(case, room, case.lot.loss)
     if floor.follows is Follows.NOTHING:
         return fits

@@ -36,6 +36,7 @@ from risk_management.sizing.modes import (
 )
 from risk_management.sizing.request import AccountState, Costs, SizingLimits, SizingRequest, SourceTrade
 from risk_management.sizing.result import Lots, Sizing, figures_of, preview
+from risk_management.sizing.scale import Scale
 from risk_management.sizing.wish import wish_of
 
 
@@ -49,7 +50,7 @@ def size(request: SizingRequest, *, lot: Lot | None = None) -> Sizing | Decision
     4. A quantity below the venue's smallest order is skipped.
 
     Accounts of one currency on one venue share a lot, and those with the same settings a wish: who sizes many of them
-    works out both once (`lot_of`, `wish_of`), and then only counts (`shares`, `caps_of`).
+    works out both once (`lot_of`, `wish_of`), and then only counts (`Scale`).
     """
     found = _known(request, lot)
     if isinstance(found, Decision):
@@ -106,7 +107,7 @@ def _with_figures(decision: Decision, request: SizingRequest) -> Decision:
 __all__ = [
     "HARD_CAP_PERCENT", "PRESET_PERCENT", "AccountState", "Basis", "Bound", "ConfidenceScale", "Costs",
     "FixedMoney", "FixedQuantity", "HalfKelly", "Lot", "Mode", "MultiplierOfSource", "PercentOfBalance",
-    "PercentOfEquity", "Preset", "ProportionalToSource", "Purse", "RangeGate", "Sizing", "SizingLimits",
-    "SizingRequest", "SourceTrade", "VolatilityTarget", "Wish", "caps_of", "least", "lot_of", "preset", "preview",
-    "range_outside", "reward_too_small", "shares", "size", "wish_of",
+    "PercentOfEquity", "Preset", "ProportionalToSource", "Purse", "RangeGate", "Scale", "Sizing",
+    "SizingLimits", "SizingRequest", "SourceTrade", "VolatilityTarget", "Wish", "caps_of", "least", "lot_of",
+    "preset", "preview", "range_outside", "reward_too_small", "shares", "size", "wish_of",
 ]  # fmt: skip

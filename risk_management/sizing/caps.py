@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 from mikrobot_platform.kernel.instruments import InstrumentSpec
 from mikrobot_platform.kernel.market import Quantity
-from mikrobot_platform.kernel.money import EXACT, ONE, Exactly, Ratio
+from mikrobot_platform.kernel.money import EXACT, ONE, Ratio, exactly
 from risk_management.sizing.lot import Lot
 from risk_management.sizing.modes import HARD_CAP_PERCENT, Basis
 from risk_management.sizing.request import SizingLimits
 
-_PERCENT = Decimal("0.01")
+PERCENT = Decimal("0.01")
 _quantity = itemgetter(1)
 
 
@@ -120,11 +120,11 @@ def shares(wish: Wish, lot: Lot, limits: SizingLimits, spec: InstrumentSpec, pur
     if not (balance.is_finite() and equity.is_finite() and free_margin.is_finite() and open_notional.is_finite()):
         raise ValueError(f"{purse} are no amounts")
     capital = min(balance, equity)  # open losses lower it at once, open gains raise nothing
-    with Exactly():
+    with exactly():
         found = [wish.share(purse)]
         if limits.max_risk_percent is not None:
-            found.append((Bound.RISK_LIMIT, capital * limits.max_risk_percent * _PERCENT, lot.loss))
-        found.append((Bound.HARD_CAP, capital * HARD_CAP_PERCENT * _PERCENT, lot.loss))
+            found.append((Bound.RISK_LIMIT, capital * limits.max_risk_percent * PERCENT, lot.loss))
+        found.append((Bound.HARD_CAP, capital * HARD_CAP_PERCENT * PERCENT, lot.loss))
         if lot.margin.top:  # a venue may ask for no margin at all
             found.append((Bound.MARGIN, free_margin, lot.margin))
         found.append((Bound.LEVERAGE, equity * limits.max_leverage - open_notional, lot.notional))

@@ -231,7 +231,7 @@ def test_a_denial_stays_one_where_there_is_only_advice() -> None:
 def test_only_taken_and_reduced_send_orders(verdict: Verdict) -> None:
     """Whatever asks a decision or a ruling whether it goes ahead gets the same answer."""
     ruled = decide(shared(), account(), now=NOW)
-    changed: Ruled = replace(ruled, verdict=verdict)
+    changed: Ruled = ruled._replace(verdict=verdict)
     assert changed.sends_order is (verdict in NEVER)
     assert Decision(verdict=verdict, code=Code.VALID).is_taken is (verdict in NEVER)
 

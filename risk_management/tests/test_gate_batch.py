@@ -17,10 +17,10 @@ from mikrobot_platform.kernel import plain
 from mikrobot_platform.kernel.decisions import Verdict
 from mikrobot_platform.kernel.market import Quantity
 from mikrobot_platform.kernel.money import money
-from risk_management.rules import VERSION, decide
-from risk_management.rules.facts import AccountFacts, Missing, Shared
+from risk_management.compliance.program import Axis
+from risk_management.rules import VERSION, Gate, decide, decide_many, gate
+from risk_management.rules.facts import AccountFacts, Missing, Shared, Switch
 from risk_management.rules.receipt import Clerk, StoredFacts
-from risk_management.rules.ruling import WORDS
 from risk_management.rules.settings import Limits
 from risk_management.sizing import ConfidenceScale, FixedMoney, FixedQuantity, PercentOfBalance, PercentOfEquity
 from risk_management.tests.gate_facts import NOW, account, d, holding, micro, own, shared
@@ -45,7 +45,7 @@ def simple(value: Any) -> Any:
 
 def slowly(of_signal: Shared, facts: AccountFacts) -> str:
     """Decide for one account alone, and write its receipt through json and nothing else."""
-    ruled = decide(of_signal, facts, now=NOW)
+    ruled = gate(of_signal, now=NOW).decide_with_care(facts)
     words, firm = ruled.decision().sentence, ruled.numbers.get("firm")
     stored = StoredFacts(plain.text(of_signal), json_of(facts), NOW)
     versions = {
@@ -59,7 +59,7 @@ def slowly(of_signal: Shared, facts: AccountFacts) -> str:
             "code": str(ruled.code), "evidence": {name: simple(value) for name, value in ruled.figures().items()},
             "facts": stored.sha256(), "not_asked": ruled.not_asked, "organization": facts.organization,
             "rules": [
-                [name, WORDS[type(said)], {key: simple(value) for key, value in said.numbers.items()}]
+                [name, said.word, {key: simple(value) for key, value in said.numbers.items()}]
                 for name, said in ruled.record
             ],
             "sentence": f"{words} {firm[0]}" if ruled.verdict is Verdict.ADVISED and firm else words,  # type: ignore[index]
@@ -141,6 +141,7 @@ def test_a_crowd_is_written_as_each_alone(crowd: list[AccountFacts]) -> None:
     for facts, receipt in zip(crowd, Clerk(of_signal, now=NOW).receipts(crowd), strict=True):
         assert receipt.text == slowly(of_signal, facts)
         assert receipt.ruled == decide(of_signal, facts, now=NOW)
+        assert not receipt.ruled != gate(of_signal, now=NOW).decide_with_care(facts)  # noqa: SIM202 - of the two it is
 
 
 @pytest.mark.parametrize(
@@ -190,3 +191,59 @@ def test_settings_that_were_recalled_are_written_like_any_others() -> None:
     for facts in (*crowd, *crowd):  # the second time from what was kept
         assert plain.text(facts) == json_of(facts)
     assert plain.text(recalled) == one
+
+
+def test_an_ordinary_account_is_counted_the_quick_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_signal = bench.shared()
+    crowd = bench.accounts(40, of_signal)
+    expected = [decide(of_signal, facts, now=bench.NOW) for facts in crowd]
+    monkeypatch.setattr(Gate, "decide_with_care", lambda _gate, facts: pytest.fail(f"{facts.account} needs no care"))
+    assert decide_many(of_signal, crowd, now=bench.NOW) == expected
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # More digits than the usual precision holds: it would be rounded somewhere, and is counted with care.
+        {"snapshot__balance": d("100000.1234567890123456789012345"), "snapshot__equity": d("99999")},
+        {"snapshot__equity": d("99940.50000000000000000000000000000")},
+        {"realised_day": d("-1.0000000000000000000000000000000001"), "limits__day_loss": d(500)},
+        {"positions": (holding(notional=d("13000.98765432109876543210987654321")),)},
+        {"limits__max_exposure": d("3.3333333333333333333333333333")},
+        {"terms__leverage": d("33.33333333333333333333333333333")},
+    ],
+)
+def test_a_figure_too_long_is_counted_with_care_and_written_alike(
+    changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    careful: list[str] = []
+    with_care = Gate.decide_with_care
+
+    def noted(its_gate: Gate, facts: AccountFacts) -> Any:
+        careful.append(facts.account)
+        return with_care(its_gate, facts)
+
+    expected = slowly(shared(), own(account="long", **changes))
+    monkeypatch.setattr(Gate, "decide_with_care", noted)
+    receipts = Clerk(shared(), now=NOW).receipts([own(account="short"), own(account="long", **changes)])
+    assert receipts[1].text == expected
+    assert careful == ["long"]
+
+
+def test_settings_that_differ_in_anything_are_not_taken_for_each_other() -> None:
+    """Each of these is settled once for all accounts that have set the same."""
+    changes: list[dict[str, Any]] = [
+        {"follow__is_active": False}, {"follow__paused_until": NOW + timedelta(hours=1)},
+        {"follow__sides": frozenset()},
+        {"follow__symbols": frozenset({"XAUUSD"})}, {"follow__hours": bench.LONDON},
+        {"entitlement__opens_trades": False}, {"entitlement__tier": "free"}, {"limits__max_spread": d("0.00001")},
+        {"limits__hours": bench.LONDON}, {"terms__commission": money("3.5", "EUR")},
+        {"account_stop": Switch(reason="holiday", since=NOW)}, {"organization_stop": Switch(reason="audit", since=NOW)},
+        {"firm__uses": frozenset(Axis)}, {"firm__uses": frozenset()}, {"firm__program": None}, {"firm": None},
+        {"follow": Missing("how the account follows")}, {"limits": Missing("the limits")}, {"terms": Missing("terms")},
+        {"firm": Missing("the firm")}, {"firm__program": Missing("the program")}, {"entitlement": Missing("the plan")},
+    ]  # fmt: skip
+    crowd = [account(account=f"account-{number}", **change) for number, change in enumerate([{}, *changes])]
+    crowd += [own(account=facts.account, follow=facts.follow) for facts in crowd]
+    for facts, receipt in zip(crowd, Clerk(shared(), now=NOW).receipts(crowd), strict=True):
+        assert receipt.text == slowly(shared(), facts), facts.account

@@ -10,7 +10,7 @@ import ast
 import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from mikrobot_platform.kernel.decisions import Code, Decision, Verdict
 from mikrobot_platform.kernel.instruments import AssetClass, InstrumentSpec
 from mikrobot_platform.kernel.market import Price, Quantity, Side
-from mikrobot_platform.kernel.money import CurrencyMismatch, Money, Ratio, currency, money
+from mikrobot_platform.kernel.money import LOSSLESS, CurrencyMismatch, Money, Ratio, Within, currency, exactly, money
 from mikrobot_platform.kernel.rates import NO_RATES, Rate, RateBook, rate_book
 from risk_management.catalogue import CATALOGUE, find
 from risk_management.kelly import TradeStats
@@ -41,18 +41,23 @@ from risk_management.sizing import (
     PercentOfEquity,
     Preset,
     ProportionalToSource,
+    Purse,
     RangeGate,
+    Scale,
     Sizing,
     SizingLimits,
     SizingRequest,
     SourceTrade,
     VolatilityTarget,
+    caps_of,
     lot_of,
     preset,
     preview,
     range_outside,
     reward_too_small,
+    shares,
     size,
+    wish_of,
 )
 from risk_management.tests.golden import RATES, ROWS, Row
 
@@ -715,6 +720,53 @@ wishes = st.one_of(
     st.integers(1, 10**5).map(lambda n: PercentOfEquity(percent=D(n).scaleb(-2))),
     st.just(HalfKelly()),
 )
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(cases(), st.none() | wishes)
+def test_a_scale_counts_the_lots_of_every_cap(case: Case, mode: Any) -> None:
+    """What is worked out once for many accounts counts for each as the caps do, step by step."""
+    asked = case.request if mode is None else replace(
+        case.request, mode=mode, volatility=D("0.004"), stats=EDGE, source=replace(SOURCE, size=money("5000", "USD"))
+    )  # fmt: skip
+    spec, account = asked.instrument, asked.account
+    lot = lot_of(asked)
+    assert not isinstance(lot, Decision)
+    wish = wish_of(asked, lot)
+    if isinstance(wish, Decision):  # there is no rate to the currency that the mode is set in
+        return
+    assert account.equity is not None
+    assert account.free_margin is not None
+    assert account.open_notional is not None
+    purse = Purse(
+        account.balance.amount, account.equity.amount, account.free_margin.amount, account.open_notional.amount
+    )  # fmt: skip
+    expected = caps_of(shares(wish, lot, asked.limits, spec, purse), spec)
+    scale = Scale(wish, lot, asked.limits, spec)
+    with exactly():
+        quantities = scale.quantities(purse)
+    assert scale.bounds == tuple([bound for bound, _ in expected])
+    assert [str(quantity) for quantity in quantities] == [str(quantity) for _, quantity in expected]
+    with Within(LOSSLESS):
+        try:
+            quickly = scale.quantities(purse)
+        except DecimalException:  # a digit would be lost: then it is counted with care
+            return
+    assert [str(quantity) for quantity in quickly] == [str(quantity) for quantity in quantities]
+
+
+@pytest.mark.parametrize("amount", ["Infinity", "-Infinity", "NaN"])
+def test_a_scale_counts_amounts_only(amount: str) -> None:
+    asked = request()
+    lot = lot_of(asked)
+    assert not isinstance(lot, Decision)
+    wish = wish_of(asked, lot)
+    assert not isinstance(wish, Decision)
+    for place in range(4):
+        figures = [D(1_000)] * 4
+        figures[place] = D(amount)
+        with pytest.raises(ValueError, match="no amounts"):
+            Scale(wish, lot, WIDE, EURJPY).quantities(Purse(*figures))
 
 
 @settings(max_examples=400, deadline=None)
