@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 DRILLS: Mapping[str, str] = {
+    "exactly-once": "mikrobot_platform.drills.exactly_once",
     "fuzz": "mikrobot_platform.drills.fuzz",
     "outbox": "mikrobot_platform.drills.outbox",
     "watcher": "mikrobot_platform.drills.watcher",

@@ -32,17 +32,20 @@ SETTINGS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %q%u@%d ",
 }
+# What has been committed outlives the server's own death, though not the machine's: for drills that kill it.
+DURABLE = {"synchronous_commit": "on"}
 THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum_naptime": "10s"}
 
 
 class Postgres:
     """Know one data directory: make it, refuse it, start a server on it."""
 
-    def __init__(self, data: Path, port: int, password: str, *, is_throwaway: bool = False) -> None:
+    def __init__(self, data: Path, port: int, password: str, *, is_throwaway: bool = False, is_durable: bool = False) -> None:
         self.data = data
         self.port = port
         self._password = password
         self._is_throwaway = is_throwaway
+        self._is_durable = is_durable
         self._binaries = find_binaries()
         self._check_version()
         self._identity = identity.choose(self._binaries / "postgres", data)
@@ -100,7 +103,7 @@ class Postgres:
 
     def program(self) -> Program:
         """Say how to run the server. SIGINT is its fast stop; SIGTERM would wait for every client for ever."""
-        settings = {**SETTINGS, **(THROWAWAY if self._is_throwaway else {}), "port": str(self.port)}
+        settings = {**SETTINGS, **(THROWAWAY if self._is_throwaway else {}), **(DURABLE if self._is_durable else {}), "port": str(self.port)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return Program(
             name="postgresql",

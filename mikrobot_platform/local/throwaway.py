@@ -24,13 +24,13 @@ DATABASE = "mikrobot_test"
 class Throwaway:
     """Hold the servers, their folder and the variables that point at them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_durable: bool = False) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="mikrobot-test-"))
         self._guard = Guard()
         self._guard.remove_at_end(self.folder)
         self._children: list[Child] = []
         try:
-            self._postgres = Postgres(self.folder / "postgres", ports.free_port(), random_text(), is_throwaway=True)
+            self._postgres = Postgres(self.folder / "postgres", ports.free_port(), random_text(), is_throwaway=True, is_durable=is_durable)
             self._redis = Redis(
                 self.folder / "redis",
                 ports.free_port(avoid=frozenset({self._postgres.port})),
@@ -71,6 +71,20 @@ class Throwaway:
             "METRICS_TOKEN": random_text(),
             "DATA_DIR": str(self.folder / "data"),
         }
+
+    @property
+    def postmaster(self) -> Path:
+        """Name the file that says which process PostgreSQL is."""
+        return self.folder / "postgres" / "postmaster.pid"
+
+    def revive(self) -> None:
+        """Start again what has ended, for drills that end it."""
+        for child in self._children:
+            if not child.is_running:
+                child.bury()
+                if child.name == "postgresql":
+                    self._postgres.clear_stale_lock()
+                child.start()
 
     def close(self) -> None:
         """Stop the servers and remove every trace."""
