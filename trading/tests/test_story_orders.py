@@ -135,3 +135,12 @@ def test_what_is_too_old_or_switched_off_is_withdrawn_and_gives_its_place_back(p
     assert (order.state, order.reason) == (OrderState.WITHDRAWN, "a doubt about it")
     assert used(cast) == 0
     assert paper.count()["orders"] == {}
+
+
+def test_a_receipt_that_says_taken_has_its_order_also_when_places_end(paper: PaperProcess) -> None:
+    """Four accounts of one house follow, and its day has three places: the fourth is told so, and gets no order."""
+    _signal, accounts, planned = taken(team(), timezone.now(), 4)
+    found = [receipt for account in accounts for receipt in receipts_of(account)]
+    assert sorted(receipt.code for receipt in found) == ["gate.quota_used", *["gate.taken"] * 3]
+    has_receipt = {receipt.account_id for receipt in found if receipt.verdict == "taken"}
+    assert {one.account_id for one in planned} == has_receipt
