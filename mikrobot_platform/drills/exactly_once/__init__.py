@@ -83,6 +83,7 @@ class _Told:
         self._figures: Counter[str] = Counter({"runs": 0, "orders": 0, "kills": 0, **dict.fromkeys(WRONG, 0)})
         self._faults: Counter[str] = Counter()
         self._points: Counter[str] = Counter()
+        self._ends: Counter[str] = Counter()
         self._failed: list[int] = []
 
     def take(self, line: Mapping[str, Any]) -> None:
@@ -90,6 +91,7 @@ class _Told:
         self._figures.update(line["figures"])
         self._points.update(line.get("points", {}))
         self._faults.update(line.get("faults", {}))
+        self._ends.update(line.get("ends", {}))
         if "run" not in line:
             say(f"runs {self._figures['runs']:5d}  orders {self._figures['orders']:6d}  kills {self._figures['kills']}")
             return
@@ -106,7 +108,7 @@ class _Told:
         """Name what was set to go wrong, where processes were struck, and whose runs failed."""
         return {
             "faults": dict(sorted(self._faults.items())), "points": dict(sorted(self._points.items())),
-            "failed_seeds": self._failed,
+            "ends": dict(sorted(self._ends.items())), "failed_seeds": self._failed,
         }  # fmt: skip
 
 

@@ -33,7 +33,7 @@ _TAKEN = frozenset({"taken", "reduced"})
 _ROWS: Mapping[str, str] = {
     "orders": "select organization_id, account_id, id, client_id, purpose, state, reason_code, signal_id, receipt_id,"
     " asked_at from trading_order where organization_id = any(%(owners)s)",
-    "receipts": "select organization_id, account_id, id, signal_id, verdict from risk_management_receipt"
+    "receipts": "select organization_id, account_id, id, signal_id, verdict, body::jsonb ->> 'sentence' from risk_management_receipt"
     " where organization_id = any(%(owners)s)",
     "fills": "select organization_id, account_id, client_id, count(*) from trading_fill"
     " where organization_id = any(%(owners)s) and client_id <> '' group by 1, 2, 3",
@@ -43,7 +43,7 @@ _ROWS: Mapping[str, str] = {
     " where organization_id = any(%(owners)s) and given_back_at is null",
 }
 _SIGNALS = (
-    "select source_id, id, state, fanned_at is not null, code from trading_signal where source_id = any(%(sources)s)"
+    "select source_id, id, state, fanned_at is not null, sentence from trading_signal where source_id = any(%(sources)s)"
 )
 _RAWS = "select source_id, count(*) from trading_rawsignal where source_id = any(%(sources)s) and state = %(received)s"
 _SHARDS = "select signal_id from trading_shard where signal_id = any(%(signals)s) and planned_at is null"
@@ -74,6 +74,7 @@ class Books:
     unplanned: set[UUID] = field(default_factory=set)
     orders: list[Row] = field(default_factory=list)
     receipts: dict[UUID, tuple[UUID, UUID, str]] = field(default_factory=dict)  # id -> account, signal, verdict
+    ends: Counter[str] = field(default_factory=Counter)
     fills: dict[tuple[UUID, str], int] = field(default_factory=dict)
     positions: list[tuple[Any, ...]] = field(default_factory=list)
     places: set[tuple[UUID, UUID]] = field(default_factory=set)
@@ -86,6 +87,7 @@ class Counted:
     seed: int
     figures: Counter[str]
     problems: tuple[str, ...]
+    ends: Counter[str]  # how signals, decisions and orders have ended, by code
 
     @property
     def is_right(self) -> bool:
@@ -101,14 +103,16 @@ def read(address: str, houses: Sequence[House]) -> list[Books]:
         _read_ledger(connection, by_source)
         told = {name: connection.execute(sql, {"owners": list(by_owner)}).fetchall() for name, sql in _ROWS.items()}
     for owner, account, pk, client_id, purpose, state, code, signal, receipt, asked_at in told["orders"]:
+        by_owner[owner].ends[f"{purpose} {state} {code}".strip()] += 1
         by_owner[owner].orders.append(
             Row(
                 account=account, id=pk, client_id=client_id, purpose=purpose, state=OrderState(state), reason_code=code,
                 signal=signal, receipt=receipt, is_asked_about=asked_at is not None or code in _ASKED_ABOUT,
             )
         )  # fmt: skip
-    for owner, account, pk, signal, verdict in told["receipts"]:
+    for owner, account, pk, signal, verdict, sentence in told["receipts"]:
         by_owner[owner].receipts[pk] = account, signal, verdict
+        by_owner[owner].ends[verdict if verdict in _TAKEN else f"{verdict}: {sentence}"] += 1
     for owner, account, client_id, number in told["fills"]:
         by_owner[owner].fills[account, client_id] = number
     for owner, *row in told["positions"]:
@@ -125,9 +129,10 @@ def _read_ledger(connection: psycopg.Connection[Any], by_source: Mapping[UUID, B
     ):  # fmt: skip
         by_source[source].unread = number
     of_signal = {}
-    for source, pk, state, is_fanned, _code in connection.execute(_SIGNALS, sources):
+    for source, pk, state, is_fanned, sentence in connection.execute(_SIGNALS, sources):
         by_source[source].signals[pk] = SignalState(state), is_fanned
         of_signal[pk] = by_source[source]
+        by_source[source].ends[f"signal {state}: {sentence}"] += 1
     for (signal,) in connection.execute(_SHARDS, {"signals": list(of_signal)}):
         of_signal[signal].unplanned.add(signal)
 
@@ -147,7 +152,7 @@ def count(books: Books, theirs: Mapping[str, Mapping[str, Mapping[str, Any]]]) -
     found["unknown_resolved"] = sum(
         order.is_asked_about and order.state not in _IN_DOUBT for order in books.orders
     )  # fmt: skip
-    return Counted(seed=books.house.script.seed, figures=found, problems=tuple(problems))
+    return Counted(seed=books.house.script.seed, figures=found, problems=tuple(problems), ends=books.ends)
 
 
 Problem = tuple[str, str]

@@ -46,7 +46,7 @@ def _told(first: int, wave: Any) -> Iterator[dict[str, Any]]:
     for counted in wave.run():
         yield {
             "run": counted.seed, "wave": first, "figures": dict(counted.figures), "faults": dict(names[counted.seed]),
-            "problems": counted.problems,
+            "problems": counted.problems, "ends": dict(counted.ends),
         }  # fmt: skip
     figures = Counter({"kills": wave.kills, "freezes": wave.freezes, "ended": wave.ended})
     yield {"wave": first, "figures": dict(figures + wave.restarts), "points": dict(wave.points.struck())}

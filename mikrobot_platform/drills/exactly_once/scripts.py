@@ -14,8 +14,8 @@ from enum import StrEnum
 
 from mikrobot_platform.drills.exactly_once.points import BESIDE_A_SEND, POINTS, STANDSTILLS
 
-SIGNALS_MS = 6_000  # until then all signals are sent for the first time
-STORM_MS = 12_000
+SIGNALS_MS = 8_000  # until then all signals are sent for the first time
+STORM_MS = 15_000
 
 
 class Hand(StrEnum):
@@ -143,23 +143,24 @@ def _fault(chance: random.Random, accounts: int, signals: Iterable[Sent]) -> Fau
 
 
 def _kill(chance: random.Random) -> Kill:
-    hand = chance.choices((Hand.DOOR, Hand.CARRIER, Hand.LOOKOUT), (2, 6, 2))[0]
-    freezes = chance.random() < 1 / 25
+    hand = chance.choices((Hand.DOOR, Hand.CARRIER, Hand.LOOKOUT), (2, 8, 1))[0]
+    freezes = chance.random() < 1 / 100
     return Kill(at_ms=chance.randrange(STORM_MS), hand=hand, place=chance.randrange(64), freezes=freezes)
 
 
 def _trap(chance: random.Random, signals: Iterable[Sent]) -> Trap:
     """Put half of the traps where most depends on them, close to a signal's time."""
     at_ms = max(0, chance.choice([one.at_ms for one in signals]) - chance.randrange(300))
-    if chance.random() < 1 / 12:
+    if chance.random() < 1 / 40:
         return Trap(at_ms=at_ms, point=chance.choice(STANDSTILLS), passings=chance.randint(1, 3), freezes=True)
     places = BESIDE_A_SEND if chance.random() < 1 / 2 else POINTS
     return Trap(at_ms=at_ms, point=chance.choice(places), passings=chance.randint(1, 3), freezes=False)
 
 
+# Of the runs. A hundred share one storm of a quarter of a minute, and most of it has to be weather in which something is sent.
 _SHARES = (
-    (Outage.REDIS_FLUSHED, 1 / 20), (Outage.POSTGRES_RESTARTED, 1 / 60), (Outage.POSTGRES_CRASHED, 1 / 60),
-    (Outage.VENUE_RESTARTED, 1 / 40), (Outage.VENUE_HANGS, 1 / 80),
+    (Outage.REDIS_FLUSHED, 1 / 80), (Outage.POSTGRES_RESTARTED, 1 / 100), (Outage.POSTGRES_CRASHED, 1 / 100),
+    (Outage.VENUE_RESTARTED, 1 / 60), (Outage.VENUE_HANGS, 1 / 400),
 )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 DOORS, CARRIERS, LOOKOUTS = 2, 3, 3
 STANDSTILL_S = SILENCE.total_seconds() + 4
 HANGING_S = 11  # longer than anybody waits for an answer
-UP_AT_S = 7
+UP_AT_S = 10
 TICK_S = 2
 READY_S, PATIENCE_S = 90, 150
 NAP_S = 0.01
@@ -105,7 +105,7 @@ class Wave:
             self._plan(houses, began)
             self._go_on(began + STORM_MS / 1000)
             self.points.disarm()
-            self.servers.venue.ask("clear_faults")
+            self._at_venue(lambda venue: venue.ask("clear_faults"))
             return self._settled(houses, time.monotonic() + PATIENCE_S)
         finally:
             self._end()
@@ -152,10 +152,14 @@ class Wave:
             case Outage.POSTGRES_CRASHED:
                 self._signal_postgres(signal.SIGQUIT)
             case Outage.VENUE_RESTARTED:
-                self.servers.venue.kill()  # and started again as after any death
+                self._at_venue(lambda one: one.kill())  # it is started again as after any death
             case Outage.VENUE_HANGS:
-                os.kill(self.servers.venue.pid, signal.SIGSTOP)
-                self._hangs_until = time.monotonic() + HANGING_S
+                self._at_venue(self._hang)
+
+    def _hang(self, one: PaperProcess) -> None:
+        if one.is_running:
+            os.kill(one.pid, signal.SIGSTOP)
+            self._hangs_until = time.monotonic() + HANGING_S
 
     def _signal_postgres(self, number: signal.Signals) -> None:
         with suppress(OSError, ValueError):
@@ -173,7 +177,7 @@ class Wave:
             return
         try:
             ask(self.servers.venue)
-        except OSError:
+        except (OSError, ValueError):  # dead, or dying while it answers
             self._at(time.monotonic(), 100, partial(self._at_venue, ask))
 
     def _mind_venue(self, now: float) -> None:
@@ -225,7 +229,7 @@ class Wave:
 
     def _end(self) -> None:
         """End every process of the wave, whatever state it is in."""
-        if self._hangs_until:
+        if self._hangs_until and self.servers.venue.is_running:
             os.kill(self.servers.venue.pid, signal.SIGCONT)
         living = {place.pid for place in self._places if place.pid} | self._frozen.keys() | self._thawed.keys()
         for pid in living:
@@ -259,8 +263,9 @@ class Wave:
     def _settled(self, houses: Sequence[House], deadline: float) -> list[count.Counted]:
         """Wait until nobody stands still and nothing differs any more, or until patience ends; count."""
         while True:
-            if not (self._frozen or self._thawed or self._hangs_until or self._due):
-                with suppress(psycopg.OperationalError, OSError):
+            waits = bool(self._frozen or self._thawed or self._due) and not self.broken
+            if not waits and not self._hangs_until:
+                with suppress(psycopg.OperationalError, OSError, ValueError):  # in the middle of a restart
                     counted = self._counted(houses)
                     is_right = all(one.is_right for one in counted)
                     is_caught = bool(self.broken) and any(one.figures["duplicates"] for one in counted)
