@@ -40,7 +40,9 @@ THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "o
 class Postgres:
     """Know one data directory: make it, refuse it, start a server on it."""
 
-    def __init__(self, data: Path, port: int, password: str, *, is_throwaway: bool = False, is_durable: bool = False) -> None:
+    def __init__(
+        self, data: Path, port: int, password: str, *, is_throwaway: bool = False, is_durable: bool = False
+    ) -> None:
         self.data = data
         self.port = port
         self._password = password
@@ -103,7 +105,12 @@ class Postgres:
 
     def program(self) -> Program:
         """Say how to run the server. SIGINT is its fast stop; SIGTERM would wait for every client for ever."""
-        settings = {**SETTINGS, **(THROWAWAY if self._is_throwaway else {}), **(DURABLE if self._is_durable else {}), "port": str(self.port)}
+        settings = {
+            **SETTINGS,
+            **(THROWAWAY if self._is_throwaway else {}),
+            **(DURABLE if self._is_durable else {}),
+            "port": str(self.port),
+        }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return Program(
             name="postgresql",

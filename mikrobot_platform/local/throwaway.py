@@ -30,7 +30,9 @@ class Throwaway:
         self._guard.remove_at_end(self.folder)
         self._children: list[Child] = []
         try:
-            self._postgres = Postgres(self.folder / "postgres", ports.free_port(), random_text(), is_throwaway=True, is_durable=is_durable)
+            self._postgres = Postgres(
+                self.folder / "postgres", ports.free_port(), random_text(), is_throwaway=True, is_durable=is_durable
+            )
             self._redis = Redis(
                 self.folder / "redis",
                 ports.free_port(avoid=frozenset({self._postgres.port})),

@@ -51,7 +51,7 @@ def hold(days: Collection[tuple[UUID, date]]) -> Mapping[tuple[UUID, date], int]
     if not days:
         return {}
     several = sorted(set(days))
-    values = [[owner for owner, _ in several], [day for _, day in several]]
+    values: list[Any] = [[owner for owner, _ in several], [day for _, day in several]]
     with connections[scopes.current().alias].cursor() as cursor:
         cursor.execute(_MAKE, values)
         cursor.execute(_HOLD, values)

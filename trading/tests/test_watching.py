@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from accounts.tenancy import system_scope
 from accounts.tests.people import team
+from trading import connections, quotes, watching
 from trading import desk as desk_module
-from trading import quotes, watching
 from trading.engine import breaker
 from trading.models import Order, Position, VenueLink
 from trading.paper.control import PaperProcess
@@ -149,7 +149,7 @@ def test_our_own_database_being_away_is_held_against_no_account(
 ) -> None:
     """Secrets cannot be opened for a while: nobody is left alone for half a minute for that."""
     monkeypatch.setattr(breaker, "OPENS_AFTER", 1)
-    opened, failed = desk_module.account_credentials, threading.Event()
+    opened, failed = connections.account_credentials, threading.Event()
 
     def away(*_: Any) -> Any:
         failed.set()

@@ -33,7 +33,8 @@ _TAKEN = frozenset({"taken", "reduced"})
 _ROWS: Mapping[str, str] = {
     "orders": "select organization_id, account_id, id, client_id, purpose, state, reason_code, signal_id, receipt_id,"
     " asked_at from trading_order where organization_id = any(%(owners)s)",
-    "receipts": "select organization_id, account_id, id, signal_id, verdict, body::jsonb ->> 'sentence' from risk_management_receipt"
+    "receipts": "select organization_id, account_id, id, signal_id, verdict, body::jsonb ->> 'sentence'"
+    " from risk_management_receipt"
     " where organization_id = any(%(owners)s)",
     "fills": "select organization_id, account_id, client_id, count(*) from trading_fill"
     " where organization_id = any(%(owners)s) and client_id <> '' group by 1, 2, 3",
@@ -43,7 +44,8 @@ _ROWS: Mapping[str, str] = {
     " where organization_id = any(%(owners)s) and given_back_at is null",
 }
 _SIGNALS = (
-    "select source_id, id, state, fanned_at is not null, sentence from trading_signal where source_id = any(%(sources)s)"
+    "select source_id, id, state, fanned_at is not null, sentence from trading_signal"
+    " where source_id = any(%(sources)s)"
 )
 _RAWS = "select source_id, count(*) from trading_rawsignal where source_id = any(%(sources)s) and state = %(received)s"
 _SHARDS = "select signal_id from trading_shard where signal_id = any(%(signals)s) and planned_at is null"
@@ -161,6 +163,7 @@ Problem = tuple[str, str]
 def _problems(books: Books, theirs: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[Problem]:
     yield from _of_signals(books)
     yield from _of_orders(books, theirs)
+    yield from _of_nobody(books, theirs)
     yield from _of_positions(books, theirs)
     standing = {
         (order.account, order.signal)
@@ -196,8 +199,7 @@ def _of_signals(books: Books) -> Iterator[Problem]:
 
 
 def _of_orders(books: Books, theirs: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[Problem]:
-    """Hold each order of ours against the venue's, and each of the venue's against ours."""
-    known = {(order.account, order.client_id) for order in books.orders}
+    """Hold each order of ours against the venue's."""
     entries = Counter((order.account, order.signal) for order in books.orders if order.purpose == Purpose.ENTRY)
     for (account, signal), number in entries.items():
         if number > 1:
@@ -220,6 +222,11 @@ def _of_orders(books: Books, theirs: Mapping[str, Mapping[str, Mapping[str, Any]
             yield "without_intent", f"{said} is at the venue, with {fills} fills"
         if books.fills.get((order.account, order.client_id), 0) != fills:
             yield "books_differ", f"{said} has {fills} fills at the venue"
+
+
+def _of_nobody(books: Books, theirs: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[Problem]:
+    """Find what the venue has under a name that no order of ours bears; its own exits bear none."""
+    known = {(order.account, order.client_id) for order in books.orders}
     for account in books.house.accounts:
         for client_id in theirs["orders"].get(str(account), {}):
             if client_id and (account, client_id) not in known:

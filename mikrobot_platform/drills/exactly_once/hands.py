@@ -1,4 +1,4 @@
-"""The processes of the drill: each is a fork, runs the product's own functions, and may be killed at any instruction."""
+"""The processes of the drill: each is a fork, runs the product's functions, and may be killed at any instruction."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def carry() -> None:
     """Do what the workers of the queue `signals` do, again and again, in any order."""
     turns: list[Any] = [tasks.sweep_signals, tasks.carry_on, tasks.plan_shards]
     while True:
-        random.shuffle(turns)  # noqa: S311
+        random.shuffle(turns)
         for turn in turns:
             try:
                 turn()

@@ -157,7 +157,7 @@ def _trap(chance: random.Random, signals: Iterable[Sent]) -> Trap:
     return Trap(at_ms=at_ms, point=chance.choice(places), passings=chance.randint(1, 3), freezes=False)
 
 
-# Of the runs. A hundred share one storm of a quarter of a minute, and most of it has to be weather in which something is sent.
+# Of the runs. A hundred share one storm, and most of it has to be weather in which something is sent.
 _SHARES = (
     (Outage.REDIS_FLUSHED, 1 / 80), (Outage.POSTGRES_RESTARTED, 1 / 100), (Outage.POSTGRES_CRASHED, 1 / 100),
     (Outage.VENUE_RESTARTED, 1 / 60), (Outage.VENUE_HANGS, 1 / 400),
