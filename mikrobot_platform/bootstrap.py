@@ -28,6 +28,7 @@ NEED_SERVERS = frozenset(
         "watch_files",
     }
 )
+BRING_THEIR_OWN = {("drill", "exactly-once")}  # a command and its first word
 
 
 def main(argv: list[str]) -> int:
@@ -77,7 +78,8 @@ def run(argv: list[str]) -> int:
     from mikrobot_platform.environment import NOTHING_CONFIGURED
 
     try:
-        if command in NEED_SERVERS and settings.MODE == NOTHING_CONFIGURED and not {"-h", "--help"} & set(argv):
+        needs_servers = command in NEED_SERVERS and tuple(argv[1:3]) not in BRING_THEIR_OWN
+        if needs_servers and settings.MODE == NOTHING_CONFIGURED and not {"-h", "--help"} & set(argv):
             raise Problem(
                 f"Nothing is configured, and no MikroBot runs from {settings.DATA_DIR}.",
                 "Start one with `python3 manage.py up`, name its data with DATA_DIR, or set what .env.example lists.",

@@ -8,8 +8,9 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,13 +24,14 @@ class Measurement:
     name: str
     parameters: Mapping[str, Number]
     results: Mapping[str, Number]
+    lists: Mapping[str, Any] = field(default_factory=dict)  # results that are more than one number, by their names
 
     def as_json(self) -> str:
         """Write the object that programs read."""
         return json.dumps(
             {
                 "name": self.name, "commit": commit(), "machine": machine(), "parameters": dict(self.parameters),
-                "results": dict(self.results),
+                "results": {**self.results, **self.lists},
             }
         )  # fmt: skip
 

@@ -10,8 +10,8 @@ import base64
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.kernel.decisions import Code, refusal
 from mikrobot_platform.kernel.orders import MAX_CLIENT_ID, OrderState, OrderType, Purpose
-from risk_management.rules.facts import AccountFacts, known
+from risk_management.rules.facts import AccountFacts, Missing, known
 from risk_management.rules.receipt import Clerk, Receipt
 from risk_management.services import quota, receipts
 from trading import shard_facts
@@ -108,19 +108,48 @@ def put_back(shard_id: UUID, problem: Exception, *, now: datetime) -> None:
 def _plan(shard: Shard, now: datetime) -> list[Planned]:
     """Decide, and write what follows.
 
-    1. A receipt for every account; one that has a receipt of this signal has been decided, and gets nothing more.
-    2. A place in the day's quota for those that take it; who finds none has been counted wrongly by nobody: the
-       place is asked for under the lock of the day.
-    3. An order for those that have a place.
+    1. The days of all owners are held, so that each account is decided on the places that are left, those that
+       accounts of its owner have taken before it among them: a receipt that says taken has its order.
+    2. A receipt for every account; one that has a receipt of this signal has been decided, and gets nothing more.
+    3. A place in the day's quota, and an order, for those that take it.
     """
     loaded = shard_facts.load(shard, now=now)
     clerk = Clerk(loaded.shared, now=now, versions=loaded.versions)
-    decided = [_decided(clerk, account) for account in loaded.accounts]
+    places = _Places(loaded.accounts)
+    decided = [places.counted(_decided(clerk, places.seen_by(account))) for account in loaded.accounts]
     fresh = receipts.write(shard.signal_id, decided, owner=shard.organization_id)
     wanting = [(account, paper) for account, paper in decided if paper.ruled.sends_order and _id(account) in fresh]
     placed = quota.admit(shard.signal_id, [_wish(account) for account, _ in wanting], now=now)
     taking = [(account, paper) for account, paper in wanting if _id(account) in placed]
     return _write_orders(shard, loaded, taking, fresh, now)
+
+
+class _Places:
+    """The places of the days that are left while a shard is decided, nobody else taking any."""
+
+    def __init__(self, accounts: Sequence[AccountFacts]) -> None:
+        days = [_day(account) for account in accounts]
+        self._used = dict(quota.hold([day for day in days if day is not None]))
+
+    def seen_by(self, account: AccountFacts) -> AccountFacts:
+        """Let an account see what is used by now."""
+        day = _day(account)
+        return account if day is None else replace(account, quota_used=self._used[day])
+
+    def counted(self, decided: tuple[AccountFacts, Receipt]) -> tuple[AccountFacts, Receipt]:
+        """Count the place of an account that takes its signal."""
+        account, paper = decided
+        day = _day(account)
+        if day is not None and paper.ruled.sends_order:
+            self._used[day] += 1
+        return decided
+
+
+def _day(account: AccountFacts) -> tuple[UUID, date] | None:
+    """Say whose day an account takes a place of; None where that is unlimited, or not known and denied for it."""
+    if isinstance(account.day, Missing) or isinstance(account.entitlement, Missing):
+        return None
+    return None if account.entitlement.daily_quota is None else (UUID(account.organization), account.day)
 
 
 def _id(account: AccountFacts) -> UUID:

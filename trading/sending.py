@@ -241,6 +241,7 @@ def record(answers: Sequence[Answer]) -> None:
         "filled": [answer.report.filled if answer.report else Decimal(0) for answer in answers],
         "prices": [answer.report.average_price if answer.report else None for answer in answers],
         "times": [answer.at for answer in answers],
+        "claims": [answer.claimed.claimed_at for answer in answers],
         "befores": [before for before, _ in _MOVES],
         "afters": [after for _, after in _MOVES],
     }

@@ -243,7 +243,8 @@ returning o.organization_id, o.account_id, a.venue, o.id, o.signal_id, o.client_
     o.venue_position
 """
 
-# How orders stand by their venues' word: only along the table of moves, and never by an older report.
+# How orders stand by their venues' word: only along the table of moves, and never by an older report. That an order was
+# not sent is said of one claim: told again when somebody else has claimed it since, it would be sent twice.
 RECORD = """
 update trading_order o set
     state = told.state,
@@ -260,10 +261,11 @@ update trading_order o set
     claimed_by = case when told.state = 'planned' then null else o.claimed_by end
 from unnest(%(organizations)s::uuid[], %(orders)s::uuid[], %(states)s::text[], %(codes)s::text[], %(reasons)s::text[],
             %(venue_orders)s::text[], %(revisions)s::bigint[], %(filled)s::numeric[], %(prices)s::numeric[],
-            %(times)s::timestamptz[])
-    as told (organization_id, id, state, code, reason, venue_order, revision, filled, price, at)
+            %(times)s::timestamptz[], %(claims)s::timestamptz[])
+    as told (organization_id, id, state, code, reason, venue_order, revision, filled, price, at, claimed_at)
 where o.organization_id = told.organization_id and o.id = told.id and told.revision >= o.revision
     and (o.state, told.state) in (select * from unnest(%(befores)s::text[], %(afters)s::text[]))
+    and (told.state <> 'planned' or o.sent_at = told.claimed_at)
 returning o.id
 """
 # Held in one order, because what venues tell moves the same rows at the same time.

@@ -158,6 +158,10 @@ class Lookout:
             await asyncio.sleep(AGAIN_S)
 
     def _failed(self, account: Watched, error: Exception) -> None:
+        """Count a failure of the account; that our own database is away says nothing about anybody's venue."""
+        if isinstance(error, OperationalError | InterfaceError):
+            log.warning("a store is away", extra={"step": "account", "error": type(error).__name__})
+            return
         account.breaker = account.breaker.failed(timezone.now())
         if account.breaker.open_until is not None:
             desk.forget(account.door)

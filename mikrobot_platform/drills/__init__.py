@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 DRILLS: Mapping[str, str] = {
     "emergency-stop": "mikrobot_platform.drills.emergency_stop",
+    "exactly-once": "mikrobot_platform.drills.exactly_once",
     "fuzz": "mikrobot_platform.drills.fuzz",
     "noisy-neighbour": "mikrobot_platform.drills.noisy_neighbour",
     "outbox": "mikrobot_platform.drills.outbox",

@@ -32,6 +32,7 @@ SETTINGS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %q%u@%d ",
 }
+# What has been committed outlives the server's own death, though not the machine's: for drills that kill it.
 THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum_naptime": "10s"}
 
 
@@ -100,7 +101,11 @@ class Postgres:
 
     def program(self) -> Program:
         """Say how to run the server. SIGINT is its fast stop; SIGTERM would wait for every client for ever."""
-        settings = {**SETTINGS, **(THROWAWAY if self._is_throwaway else {}), "port": str(self.port)}
+        settings = {
+            **SETTINGS,
+            **(THROWAWAY if self._is_throwaway else {}),
+            "port": str(self.port),
+        }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return Program(
             name="postgresql",

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 STAGE = "MIKROBOT_STAGE"
 # Drills and benches that kill, flood, stop or fill whatever they run in.
-ON_STAGE = frozenset({"emergency-stop", "exactly-once", "fanout", "noisy-neighbour"})
+ON_STAGE = frozenset({"emergency-stop", "fanout", "noisy-neighbour"})
 
 
 def wants_one(argv: Sequence[str]) -> bool:

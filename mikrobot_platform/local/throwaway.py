@@ -78,6 +78,20 @@ class Throwaway:
             "DATA_DIR": str(self.folder / "data"),
         }
 
+    @property
+    def postmaster(self) -> Path:
+        """Name the file that says which process PostgreSQL is."""
+        return self.folder / "postgres" / "postmaster.pid"
+
+    def revive(self) -> None:
+        """Start again what has ended, for drills that end it."""
+        for child in self._children:
+            if not child.is_running:
+                child.bury()
+                if child.name == "postgresql":
+                    self._postgres.clear_stale_lock()
+                child.start()
+
     def close(self) -> None:
         """Stop the servers and remove every trace."""
         stop_all(self._children, time.monotonic() + 5.0)

@@ -15,6 +15,16 @@ from mikrobot_platform.db import scope as scopes
 from risk_management.models import DailyQuota
 
 _ADMIT = "select risk_management_admit(%s::uuid, %s, %s::uuid[], %s::uuid[], %s::date[], %s::integer[])"
+_MAKE = """
+    insert into risk_management_dailyquota (organization_id, day, used)
+    select distinct wish.organization_id, wish.day, 0 from unnest(%s::uuid[], %s::date[]) wish (organization_id, day)
+    order by 1, 2 on conflict do nothing
+"""
+_HOLD = """
+    select q.organization_id, q.day, q.used from risk_management_dailyquota q
+    where (q.organization_id, q.day) in (select * from unnest(%s::uuid[], %s::date[]))
+    order by q.organization_id, q.day for update
+"""
 _GIVE_BACK = "select risk_management_give_back(%s::uuid, %s, %s::uuid[], %s::uuid[])"
 
 
@@ -31,6 +41,21 @@ class Wish:
 def day_of(zone: str, now: datetime) -> date:
     """Return the day whose quota a moment uses."""
     return now.astimezone(ZoneInfo(zone)).date()
+
+
+def hold(days: Collection[tuple[UUID, date]]) -> Mapping[tuple[UUID, date], int]:
+    """Hold the days of organizations until the transaction ends; return how many of their places are taken.
+
+    Whoever decides by this figure decides right: nobody else takes a place meanwhile.
+    """
+    if not days:
+        return {}
+    several = sorted(set(days))
+    values: list[Any] = [[owner for owner, _ in several], [day for _, day in several]]
+    with connections[scopes.current().alias].cursor() as cursor:
+        cursor.execute(_MAKE, values)
+        cursor.execute(_HOLD, values)
+        return {(owner, day): used for owner, day, used in cursor.fetchall()}
 
 
 def admit(signal_id: UUID, wishes: Sequence[Wish], *, now: datetime) -> frozenset[UUID]:

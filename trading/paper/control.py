@@ -39,6 +39,11 @@ class PaperProcess:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Tell whether it lives; one of its own faults may have killed it."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> Self:
         """Start it and wait until it answers."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

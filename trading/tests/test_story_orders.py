@@ -151,3 +151,25 @@ def test_behind_one_of_a_flood_everybody_else_has_a_turn(paper: PaperProcess) ->
         assert carrying.carry_signals(now=now, among=owners, for_ms=0) == 1
     fanned = [sum(signal.fanned_at is not None for signal in rows(source)[1]) for source in sources]
     assert fanned == [1, 1]
+
+
+def test_a_receipt_that_says_taken_has_its_order_also_when_places_end(paper: PaperProcess) -> None:
+    """Four accounts of one house follow, and its day has three places: the fourth is told so, and gets no order."""
+    _signal, accounts, planned = taken(team(), timezone.now(), 4)
+    found = [receipt for account in accounts for receipt in receipts_of(account)]
+    assert sorted(receipt.code for receipt in found) == ["gate.quota_used", *["gate.taken"] * 3]
+    has_receipt = {receipt.account_id for receipt in found if receipt.verdict == "taken"}
+    assert {one.account_id for one in planned} == has_receipt
+
+
+def test_an_answer_that_is_written_twice_takes_no_claim_from_whoever_came_after(paper: PaperProcess) -> None:
+    """The first writing was committed, its connection broke, and it is written again; the order was claimed since."""
+    _signal, [account], [planned] = taken(team(), timezone.now())
+    [first] = sending._claim([planned.order_id], timezone.now())
+    answer = sending._told(first, OrderState.PLANNED, "not_sent", "turned away")
+    sending.record([answer])
+    assert [order.state for order in orders_of(account)] == [OrderState.PLANNED]
+    assert len(sending._claim([planned.order_id], timezone.now())) == 1
+    sending.record([answer])
+    assert [order.state for order in orders_of(account)] == [OrderState.SENDING]
+    assert sending._claim([planned.order_id], timezone.now()) == []

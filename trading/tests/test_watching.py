@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from accounts.tenancy import system_scope
 from accounts.tests.people import team
-from trading import quotes, watching
+from trading import connections, quotes, watching
+from trading import desk as desk_module
 from trading.engine import breaker
 from trading.models import Order, Position, VenueLink
 from trading.paper.control import PaperProcess
@@ -140,3 +142,25 @@ def test_an_account_that_hangs_delays_nobody_else(paper: PaperProcess, monkeypat
         took = until(lambda: [state for state, _ in state_of(well)] == ["closed"])
         until(lambda: (link := link_of(hung)) is not None and link.closed_until is not None, 15)
     assert took < 2_000
+
+
+def test_our_own_database_being_away_is_held_against_no_account(
+    paper: PaperProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Secrets cannot be opened for a while: nobody is left alone for half a minute for that."""
+    monkeypatch.setattr(breaker, "OPENS_AFTER", 1)
+    opened, failed = connections.account_credentials, threading.Event()
+
+    def away(*_: Any) -> Any:
+        failed.set()
+        raise OperationalError
+
+    monkeypatch.setattr(desk_module, "account_credentials", away)
+    account = make_follower(team().as_alice, make_strategy(), now=timezone.now())
+    began = timezone.now()
+    with watch(account):
+        until(failed.is_set)
+        monkeypatch.setattr(desk_module, "account_credentials", opened)
+        until(lambda: (link := link_of(account)) is not None and (link.reconciled_at or began) > began)
+    assert (link := link_of(account)) is not None
+    assert link.closed_until is None
