@@ -74,6 +74,7 @@ def venue(folder: Path, *options: str) -> Iterator[PaperProcess]:
             yield paper
         finally:
             settings.VENUE_URLS = before
+            quotes.forget("paper")
 
 
 def gather(count: int, organizations: Sequence[UUID]) -> Crowd:

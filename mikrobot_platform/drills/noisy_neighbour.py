@@ -56,7 +56,7 @@ def run(options: Mapping[str, Any]) -> Measurement:
         paper = at_end.enter_context(crowd.venue(folder / "one"))
         other = at_end.enter_context(PaperProcess(folder / "two", "--still"))
         other.price(crowd.SYMBOL, crowd.BID, crowd.ASK)
-        second_venue.open_it(other.base_url)
+        at_end.enter_context(second_venue.known_at(other.base_url))
         people = crowd.gather(accounts, [new_id() for _ in range(-(-accounts // A_HOUSE))])
         elsewhere = [new_id() for _ in range(AT_THE_OTHER // A_HOUSE)]
         for organization_id in elsewhere:
