@@ -67,6 +67,7 @@ class Lookout:
         self._accounts: dict[UUID, Watched] = {}
         self._heard: deque[Heard] = deque()
         self._looks: deque[tracking.Look] = deque()
+        self._has_heard, self._has_looked = asyncio.Event(), asyncio.Event()
         self._stirred = asyncio.Event()  # something was settled: positions want a look
         self._threads = ThreadPoolExecutor(6, "watch")
         self._prices = pricing.Prices()
@@ -87,9 +88,9 @@ class Lookout:
     async def _work(self) -> None:
         steps: tuple[tuple[str, int, Callable[[], Awaitable[None]]], ...] = (
             ("roster", ROSTER_S * 1000, self._call_the_roll),
-            ("settle", GATHER_MS, self._settle),
+            ("settle", 0, self._settle),
             ("look", LOOK_MS, self._look),
-            ("take", GATHER_MS * 10, self._take),
+            ("take", 0, self._take),
             ("prices", PRICES_MS, self._keep_prices),
             ("manage", 0, self._manage),
         )
@@ -152,6 +153,7 @@ class Lookout:
                     account.look_at = None
                     async for what in session.news():
                         self._heard.append(Heard(account.door, session.capabilities.positions, what))
+                        self._has_heard.set()
                 except Exception as error:
                     self._failed(account, error)
                 desk.forget(account.door)
@@ -172,14 +174,16 @@ class Lookout:
 
     # --- what is heard ---
     async def _settle(self) -> None:
-        if not self._heard:
-            return
+        await _after(self._has_heard, GATHER_MS)
         batch = _drain(self._heard)
         try:
             await self._in_thread(lambda: settle(batch, now=timezone.now()))
         except (OperationalError, InterfaceError):
             self._heard.extendleft(reversed(batch))  # nobody else has heard it; it is told again by a look, later
             raise
+        finally:
+            if self._heard:
+                self._has_heard.set()
         self._stirred.set()
 
     def _settle_all(self) -> None:
@@ -216,10 +220,10 @@ class Lookout:
         else:
             account.breaker = account.breaker.succeeded()
             self._looks.append(found)
+            self._has_looked.set()
 
     async def _take(self) -> None:
-        if not self._looks:
-            return
+        await _after(self._has_looked, GATHER_MS * 10)
         looks = _drain(self._looks)
         try:
             await self._in_thread(lambda: tracking.take_each(looks))
@@ -227,6 +231,8 @@ class Lookout:
             for one in looks:
                 if (account := self._accounts.get(one.door.account_id)) is not None:
                     account.is_looking, account.look_at = False, timezone.now() + tracking.SOON
+            if self._looks:
+                self._has_looked.set()
         self._stirred.set()
 
     # --- positions and prices ---
@@ -253,6 +259,13 @@ class Lookout:
             heartbeats.write(heartbeats.ACCOUNTS)
         except redis.RedisError as error:
             log.warning("no sign of life could be given", extra={"error": type(error).__name__})
+
+
+async def _after(event: asyncio.Event, gather_ms: int) -> None:
+    """Wait until something has happened, and a moment longer for what happens together with it."""
+    await event.wait()
+    await asyncio.sleep(gather_ms / 1000)
+    event.clear()
 
 
 def _drain(waiting: deque[T]) -> list[T]:
