@@ -14,7 +14,7 @@ class Turn(schedule):
 
     def __init__(self, every_s: float, place_s: float, nowfun: Callable[[], datetime] | None = None) -> None:
         super().__init__(timedelta(seconds=every_s), nowfun=nowfun)
-        self.place_s = place_s
+        self.place_s, self._clock = place_s, nowfun
 
     def is_due(self, last_run_at: datetime) -> Any:
         """Tell whether a turn has begun since the last run, and how many seconds are left until the next."""
@@ -31,4 +31,4 @@ class Turn(schedule):
     __hash__ = None  # type: ignore[assignment]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.seconds, self.place_s, self.nowfun)
+        return type(self), (self.seconds, self.place_s, self._clock)

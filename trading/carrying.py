@@ -20,9 +20,11 @@ from django.db.models.functions import RowNumber
 from kombu.exceptions import OperationalError as BrokerError
 
 from accounts.tenancy import system_scope
+from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.kernel.orders import OrderState
 from trading import pipeline, planning, sending
-from trading.models import Order, Shard, Signal, SignalState
+from trading.models import Order, Shard
+from trading.statements import TO_FAN_OUT
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +59,7 @@ def carry_signals(*, now: datetime, among: Collection[UUID] | None = None, for_m
     Whoever gives it a time is asked again for what is left then, so that what comes meanwhile has its turn.
     """
     with system_scope("signals.sweep"):
-        rows = _in_turn(Signal.objects.filter(state=SignalState.VALID, fanned_at=None), among, "received_at")
-        waiting = list(rows.values_list("organization_id", "pk")[:BATCH])
+        waiting = ask(TO_FAN_OUT, {"among": None if among is None else list(among), "limit": BATCH})
     clock = _Clock(for_ms)
     for done, (organization_id, signal_id) in enumerate(waiting):
         if done and clock.is_over:

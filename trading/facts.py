@@ -6,11 +6,12 @@ decided: whether somebody holds something against a signal is nobody else's busi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from accounts.models.audit import PLATFORM_ID
 from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.kernel import registry
 from mikrobot_platform.kernel.signals import Action, ClockStamp
@@ -20,7 +21,7 @@ from trading.engine import broker_clock
 from trading.engine.broker_clock import Arrival, ClockReading, DeclaredClock
 from trading.engine.signal_facts import Quote, SignalFacts, SignalRules
 from trading.models import ClockArrival, Signal, Source, Strategy
-from trading.statements import TAKEN
+from trading.statements import LISTENERS, TAKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +39,12 @@ _ENTRIES = [action.value for action in Action if action.is_entry]
 NOBODY = Listener(strategy_id=None, rules=SignalRules())
 
 
-def listeners(name: str) -> list[Listener]:
-    """List who listens to signals of a name: the strategies in sight that know it, in fixed order."""
-    if not name:
-        return [NOBODY]
-    known = Strategy.objects.filter(retired_at=None, parameters__signals__contains=[name])
-    return [_listener(pk) for pk in known.order_by("pk").values_list("pk", flat=True)] or [NOBODY]
+def listeners(organization_id: UUID, names: Collection[str]) -> dict[str, list[Listener]]:
+    """List who listens to signals of each name: the strategies in sight that know it, in fixed order."""
+    found: dict[str, list[Listener]] = {name: [] for name in names}
+    for name, strategy_id in ask(LISTENERS, [[name for name in names if name], [organization_id, PLATFORM_ID]]):
+        found[name].append(_listener(strategy_id))
+    return {name: several or [NOBODY] for name, several in found.items()}
 
 
 def _listener(strategy_id: UUID) -> Listener:
@@ -111,7 +112,7 @@ def clock(source: Source) -> ClockReading:
     """Read a source's clock off its latest arrivals and what is believed of it."""
     arrivals = [
         Arrival(stamp=ClockStamp(stamp_s, resolution_s), at=at)
-        for stamp_s, resolution_s, at in ClockArrival.recent(source.pk, broker_clock.RECENT)
+        for stamp_s, resolution_s, at in ClockArrival.recent(source, broker_clock.RECENT)
     ]
     declared = DeclaredClock(zone=source.clock_zone, shift_s=source.clock_shift_s) if source.clock_zone else None
     return broker_clock.learn(arrivals, believed_s=source.clock_offset_s, declared=declared)

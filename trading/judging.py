@@ -1,8 +1,8 @@
 """What is thought of signals that wait: judged in the order in which they came, all of one owner together.
 
-What they share is asked once, however many signals and symbols they are. Only for this is the database asked more:
-each source among them has a clock that is read and learns, each name under which strategies are known is looked up,
-and each strategy is read once in the life of a process. Whoever judges holds the signals' rows, in the transaction of
+What they share is asked once, however many signals, symbols and names of strategies they are. Only for this is the
+database asked more: each source among them has a clock that is read and learns, and each strategy is read once in the
+life of a process. Whoever judges holds the signals' rows, in the transaction of
 their owner (`ledger_of`).
 """
 
@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.kernel.decisions import Code
 from mikrobot_platform.kernel.signals import ClockStamp, SignalDraft
 from trading import facts
@@ -23,6 +24,7 @@ from trading.ledger import Judgement, note_judgements
 from trading.models import Signal, SignalState, Source
 from trading.models.sources import hold_each
 from trading.reading import learn_clock, stamp_of
+from trading.statements import SOURCES, row_of
 
 _UNTAKEN = {Code.TOO_OLD: SignalState.EXPIRED}
 
@@ -38,7 +40,7 @@ def judge(signals: Sequence[Signal], *, now: datetime) -> None:
     drafts = {signal.pk: stored.read(SignalDraft, signal.draft) for signal in signals}
     clocks = dict(_clocks(signals, drafts))
     hold_each([(signals[0].organization_id, "judge", symbol) for symbol in {signal.symbol for signal in signals}])
-    judges = {name: facts.listeners(name) for name in {draft.strategy for draft in drafts.values()}}
+    judges = facts.listeners(signals[0].organization_id, {draft.strategy for draft in drafts.values()})
     taken = facts.taken_lately(signals, [listener for several in judges.values() for listener in several])
     market = facts.market(signals, now)
     judgements: list[Judgement] = []
@@ -68,5 +70,6 @@ def _clocks(signals: Sequence[Signal], drafts: Mapping[UUID, SignalDraft]) -> It
     for signal in signals:
         stamp = stamp_of(drafts[signal.pk])
         seen[signal.source_id] += [] if stamp is None else [(stamp, signal.received_at)]
-    for source in Source.objects.filter(pk__in=seen).order_by("pk"):
+    for row in ask(SOURCES, [list(seen)]):
+        source = row_of(Source, row)
         yield source.pk, learn_clock(source, seen[source.pk])

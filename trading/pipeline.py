@@ -23,6 +23,7 @@ from django.db import InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerError
 
 from mikrobot_platform.db.ids import new_id
+from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.kernel import trace
 from mikrobot_platform.kernel.decisions import Code, Refusal, refusal
 from mikrobot_platform.kernel.strict_json import MAX_KEPT
@@ -32,6 +33,7 @@ from trading.judging import judge
 from trading.ledger import AlreadyRead, admit, ledger_of, move_on, note
 from trading.models import EventKind, RawSignal, RawState, Signal, SignalState, Source
 from trading.reading import read
+from trading.statements import TO_JUDGE, TO_JUDGE_IF_FREE, row_of
 
 log = logging.getLogger(__name__)
 
@@ -154,9 +156,8 @@ def validate(organization_id: UUID, signals: Collection[UUID], *, now: datetime,
         return
     try:
         with ledger_of(organization_id):
-            held = Signal.objects.select_for_update(skip_locked=not waits)
-            waiting = list(held.filter(pk__in=signals, state=SignalState.WAITING).order_by("pk"))
-            if waiting:
+            found = ask(TO_JUDGE if waits else TO_JUDGE_IF_FREE, [organization_id, list(signals)])
+            if waiting := [row_of(Signal, row) for row in found]:
                 judge(waiting, now=now)
     except NOT_ITS_FAULT:
         raise

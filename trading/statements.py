@@ -148,6 +148,50 @@ TAKE_UP: dict[type[RawSignal] | type[Signal], str] = {
     Signal: f"{_take_up(Signal, SignalState.WAITING.value)} select id, attempts from taken",
 }
 
+
+def _standing(model: type[RawSignal] | type[Signal], state: str) -> str:
+    """List what waits and was not taken up just now: the oldest of each owner, then the second of each, and so on."""
+    return f"""
+select organization_id, id, received_at, attempts from (
+    select organization_id, id, received_at, attempts,
+           row_number() over (partition by organization_id order by received_at, id) as turn
+    from {model._meta.db_table}
+    where state = '{state}' and (tried_at is null or tried_at <= %(again_since)s)
+        and (%(before)s::timestamptz is null or received_at <= %(before)s)
+        and (%(among)s::uuid[] is null or organization_id = any(%(among)s)) and id <> all(%(seen)s::uuid[])
+) standing order by turn, received_at, id limit %(limit)s
+"""
+
+
+STANDING: dict[type[RawSignal] | type[Signal], str] = {
+    RawSignal: _standing(RawSignal, RawState.RECEIVED.value),
+    Signal: _standing(Signal, SignalState.WAITING.value),
+}
+# Signals that were taken and not fanned out: the oldest of each owner first; whoever has least waiting goes first.
+TO_FAN_OUT = f"""
+select organization_id, id from (
+    select organization_id, id, received_at,
+           row_number() over (partition by organization_id order by received_at, id) as turn,
+           count(*) over (partition by organization_id) as waiting
+    from trading_signal
+    where state = '{SignalState.VALID.value}' and fanned_at is null
+        and (%(among)s::uuid[] is null or organization_id = any(%(among)s))
+) taken order by turn, waiting, received_at, id limit %(limit)s
+"""
+_JUDGED_NEXT = (
+    f"select {', '.join(_columns(Signal))} from trading_signal"
+    f" where organization_id = %s and id = any(%s) and state = '{SignalState.WAITING.value}' order by id for update"
+)
+TO_JUDGE, TO_JUDGE_IF_FREE = _JUDGED_NEXT, f"{_JUDGED_NEXT} skip locked"
+SOURCES = f"select {', '.join(_columns(Source))} from trading_source where id = any(%s) order by id"
+# Who listens to which of these names: an organization's own strategies and the platform's.
+LISTENERS = """
+select asked.name, s.id from unnest(%s::text[]) as asked (name)
+join trading_strategy s
+    on s.organization_id = any(%s) and s.retired_at is null and s.parameters -> 'signals' ? asked.name
+order by s.id
+"""
+
 # What strategies took lately for a symbol. An event is written after its signal came, so one bound serves both.
 TAKEN = (
     "select s.symbol, e.strategy_id, max(s.received_at) from trading_signalevent e"

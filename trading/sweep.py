@@ -21,16 +21,17 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import redis
-from django.db.models import Q, QuerySet, Window
-from django.db.models.functions import RowNumber
+from django.db.models import QuerySet
 
 from accounts.models.base import TenantRow
 from accounts.tenancy import system_scope
+from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.stores import redis_client
 from trading import pipeline
 from trading.ledger import ledger_of, take_up
-from trading.models import RawSignal, RawState, Signal, SignalState, SourceMinute, SourceNonce
+from trading.models import RawSignal, Signal, SourceMinute, SourceNonce
 from trading.models.sources import minute_of
+from trading.statements import STANDING
 
 log = logging.getLogger(__name__)
 
@@ -46,21 +47,24 @@ MINUTES_KEPT = timedelta(days=1)
 def sweep(*, now: datetime, grace: timedelta = GRACE, batch: int = BATCH, among: Collection[UUID] | None = None) -> int:
     """Move on what stands still; return how much there was. `among` restricts it to some owners."""
     _take_mark_away()
+    since = now - grace
     with system_scope(SCOPE):
-        found = _waiting(RawSignal, among, now - grace).filter(received_at__lte=now - grace)
-        messages = [Waiting(*values) for values in found[:batch]]
+        messages = _waiting(RawSignal, among, since, batch, before=since)
+        signals = [] if messages else _waiting(Signal, among, since, min(AT_ONCE, batch))
     for message in messages:
         _read_again(message, now, grace)
-    return len(messages) + _judge_waiting(now, grace, batch, among)
+    return len(messages) + _judge_waiting(signals, now, grace, batch, among)
 
 
-def _judge_waiting(now: datetime, grace: timedelta, batch: int, among: Collection[UUID] | None) -> int:
+def _judge_waiting(
+    signals: Sequence[Waiting], now: datetime, grace: timedelta, batch: int, among: Collection[UUID] | None
+) -> int:
     """Judge what waits, a few at a time: another sweep is at it as well, and what it has done needs no second look."""
     seen: set[UUID] = set()
     while len(seen) < batch:
-        with system_scope(SCOPE):
-            found = _waiting(Signal, among, now - grace).exclude(pk__in=seen)
-            signals = [Waiting(*values) for values in found[: min(AT_ONCE, batch - len(seen))]]
+        if seen or not signals:
+            with system_scope(SCOPE):
+                signals = _waiting(Signal, among, now - grace, min(AT_ONCE, batch - len(seen)), seen=seen)
         by_owner: dict[UUID, list[Waiting]] = defaultdict(list)
         for signal in signals:
             by_owner[signal.organization_id].append(signal)
@@ -93,18 +97,20 @@ class Waiting(NamedTuple):
     attempts: int
 
 
-_WAITS: dict[type[RawSignal | Signal], str] = {RawSignal: RawState.RECEIVED, Signal: SignalState.WAITING}
-
-
 def _waiting(
-    model: type[RawSignal | Signal], among: Collection[UUID] | None, again_since: datetime
-) -> QuerySet[Any, tuple[UUID, UUID, datetime, int]]:
-    """List what waits and was not taken up just now: the oldest of each owner, then the second of each, and so on."""
-    is_free = Q(tried_at=None) | Q(tried_at__lte=again_since)
-    turn = Window(RowNumber(), partition_by="organization_id", order_by=["received_at", "pk"])
-    rows = _of(model, among).filter(is_free, state=_WAITS[model])
-    in_turn: QuerySet[Any] = rows.annotate(turn=turn).order_by("turn", "received_at", "pk")
-    return in_turn.values_list("organization_id", "pk", "received_at", "attempts")
+    model: type[RawSignal | Signal],
+    among: Collection[UUID] | None,
+    again_since: datetime,
+    limit: int,
+    *,
+    before: datetime | None = None,
+    seen: Collection[UUID] = (),
+) -> list[Waiting]:
+    values = {
+        "among": None if among is None else list(among), "again_since": again_since, "before": before,
+        "seen": list(seen), "limit": limit,
+    }  # fmt: skip
+    return [Waiting(*row) for row in ask(STANDING[model], values)]
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -36,12 +37,12 @@ def test_it_comes_due_once_in_every_turn(last: float, now: float, is_due: bool, 
 def test_the_timetable_spreads_over_its_shortest_time() -> None:
     places = sorted(entry["schedule"].place_s for entry in app.conf.beat_schedule.values())
     assert len(places) == len(TIMETABLE)
-    assert all(later - earlier > 0.2 for earlier, later in zip(places, places[1:], strict=False))
+    assert all(later - earlier > 0.2 for earlier, later in pairwise(places))
     assert places[-1] < min(TIMETABLE.values())
 
 
 def test_the_beat_can_write_it_down_and_sees_when_it_was_changed() -> None:
     turn = Turn(5.0, 2.0)
-    assert pickle.loads(pickle.dumps(turn)) == turn  # noqa: S301 - our own
+    assert pickle.loads(pickle.dumps(turn)) == turn
     assert turn != Turn(5.0, 2.1)
     assert turn != Turn(6.0, 2.0)

@@ -259,7 +259,11 @@ class ClockArrival(TenantRow):
         )
 
     @classmethod
-    def recent(cls, source_id: UUID, count: int) -> list[tuple[int, int, datetime]]:
+    def recent(cls, source: Source, count: int) -> list[tuple[Any, ...]]:
         """Return the latest stamps of a source, their resolutions and when they were seen, the earliest first."""
-        rows = cls.objects.filter(source_id=source_id).order_by("-at", "-stamp_s")
-        return list(reversed(rows.values_list("stamp_s", "resolution_s", "at")[:count]))
+        rows = ask(
+            "select stamp_s, resolution_s, at from trading_clockarrival where organization_id = %s and source_id = %s"
+            " order by at desc, stamp_s desc limit %s",
+            [source.organization_id, source.pk, count],
+        )
+        return rows[::-1]
