@@ -101,19 +101,26 @@ from trading_source s left join trading_sourcesecret k
 where s.id = %(source)s and s.kind = %(kind)s
 """
 # The latest signal that a message repeats: by its key, by its key within a time, by the Idempotency-Key it came with.
+# All that have the key are found first: with "the latest" in sight, PostgreSQL reads an owner's signals from the newest
+# backwards in search of a key that, as a rule, none of them has.
 _KNOWN_BY_KEY = (
-    "from trading_signal where organization_id = %(organization)s and source_id = %(source)s and dedupe_key = %(key)s"
+    "select id, draft::text as draft, received_at from trading_signal"
+    " where organization_id = %(organization)s and source_id = %(source)s and dedupe_key = %(key)s"
 )
-_LATEST = "order by received_at desc limit 1"
-TWIN = f"select id, draft::text {_KNOWN_BY_KEY} {_LATEST}"
-TWIN_NEAR = f"select id, draft::text {_KNOWN_BY_KEY} and received_at > %(after)s and received_at < %(before)s {_LATEST}"
+_LATEST = "select id, draft from known order by received_at desc limit 1"
+TWIN = f"with known as materialized ({_KNOWN_BY_KEY}) {_LATEST}"
+TWIN_NEAR = (
+    f"with known as materialized ({_KNOWN_BY_KEY} and received_at > %(after)s and received_at < %(before)s) {_LATEST}"
+)
 TWIN_OF_REQUEST = (
-    "select id, draft from ((select s.id, s.draft::text as draft, 0 as turn from trading_rawsignal r"
+    "with came as materialized (select s.id, s.draft::text as draft, r.received_at from trading_rawsignal r"
     " join trading_signal s on s.organization_id = r.organization_id and s.id = r.signal_id"
     " where r.organization_id = %(organization)s and r.source_id = %(source)s and r.headers ? 'idempotency-key'"
     " and r.headers ->> 'idempotency-key' = %(request)s"
-    f" and r.state in ('{RawState.READ.value}', '{RawState.DUPLICATE.value}') order by r.received_at limit 1)"
-    f" union all (select id, draft::text, 1 {_KNOWN_BY_KEY} {_LATEST})) as found order by turn limit 1"
+    f" and r.state in ('{RawState.READ.value}', '{RawState.DUPLICATE.value}')),"
+    f" known as materialized ({_KNOWN_BY_KEY})"
+    " select id, draft from ((select id, draft, 0 as turn from came order by received_at limit 1)"
+    " union all (select id, draft, 1 from known order by received_at desc limit 1)) as found order by turn limit 1"
 )
 _MOVED = (
     "update trading_rawsignal set state = %(state)s, code = %(code)s, sentence = %(sentence)s, signal_id = %(signal)s"

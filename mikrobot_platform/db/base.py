@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgresWrapper
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
 
 from mikrobot_platform.db import scope as scopes
+
+CHECKED_S = 1.0
+_checked_at: WeakKeyDictionary[Connection[Any], float] = WeakKeyDictionary()
 
 
 class DatabaseWrapper(PostgresWrapper):
     """Announce the current scope when a transaction begins; outside of one nobody sees tenant rows."""
 
     scope: scopes.Scope = scopes.NOBODY
+
+    @property
+    def pool(self) -> Any:
+        """Have connections looked at when they are lent out, but each at most once a second."""
+        found = super().pool
+        if found is not None and self.settings_dict["CONN_HEALTH_CHECKS"]:
+            found._check = check_now_and_then
+        return found
 
     def _set_autocommit(self, autocommit: bool) -> None:
         """Begin and announce in one message: psycopg's own BEGIN would be one more round trip in every transaction."""
@@ -27,3 +42,11 @@ class DatabaseWrapper(PostgresWrapper):
     def close(self) -> Any:
         self.scope = scopes.NOBODY
         return super().close()
+
+
+def check_now_and_then(connection: Connection[Any]) -> None:
+    """Look whether a connection still has its server: a round trip, which a second of many requests pays once."""
+    now = time.monotonic()
+    if now - _checked_at.get(connection, -CHECKED_S) >= CHECKED_S:
+        ConnectionPool.check_connection(connection)
+        _checked_at[connection] = now
