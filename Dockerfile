@@ -32,6 +32,6 @@ EXPOSE 8000
 # For the web; workers and beat bring their own, or none, where they are started.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/live', timeout=4)"]
-CMD ["gunicorn", "--config", "python:mikrobot_platform.gunicorn_conf", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--preload", \
+CMD ["gunicorn", "--config", "python:mikrobot_platform.gunicorn_conf", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "3", "--threads", "8", "--preload", \
     "--worker-tmp-dir", "/dev/shm", "--no-control-socket", "--graceful-timeout", "20", "--timeout", "60", \
     "mikrobot_platform.wsgi:application"]

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from typing import Any
+
+# A thread that comes back from the database waits so long for one that computes; a signal waits for it 13 times.
+SWITCH_S = 0.001
 
 
 def post_worker_init(worker: Any) -> None:
     """Take what was loaded out of garbage collection, which stops all requests for 100 ms; write as all others do."""
+    sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()
     from mikrobot_platform import logs  # its settings stand only now

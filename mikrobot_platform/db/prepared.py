@@ -24,4 +24,5 @@ def ask(statement: str, values: Mapping[str, Any] | Sequence[Any]) -> list[tuple
     connection.ensure_connection()
     with connection.make_cursor(Cursor(connection.connection)) as cursor:
         cursor.execute(statement, values)
-        return list(cursor.fetchall()) if cursor.description else []
+        told = cursor.pgresult
+        return list(cursor.fetchall()) if told is not None and told.nfields else []
