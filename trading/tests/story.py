@@ -57,12 +57,17 @@ def tell_prices(now: datetime, **prices: tuple[str, str]) -> None:
 
 
 def make_strategy(
-    name: str = "", *, management: Terms | None = None, target_r: Decimal | None = None, **rules: Any
+    name: str = "",
+    *,
+    listens_to: str = "",
+    management: Terms | None = None,
+    target_r: Decimal | None = None,
+    **rules: Any,
 ) -> Strategy:
-    """Make a strategy of the platform that listens to signals of its name."""
+    """Make a strategy of the platform that listens to signals of its name, or of another."""
     called = name or f"story-{uuid4().hex[:8]}"
     parameters = Parameters(
-        signals=(called,), symbols=("EURUSD",), risk_percent=Decimal("0.5"), atr_pips_min=Decimal(0),
+        signals=(listens_to or called,), symbols=("EURUSD",), risk_percent=Decimal("0.5"), atr_pips_min=Decimal(0),
         atr_pips_max=Decimal(0), max_positions=3, rules=SignalRules(version=f"{called}/1", cooldown_s=0, **rules),
         management=management or Terms(), target_r=target_r,
     )  # fmt: skip

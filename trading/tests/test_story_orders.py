@@ -98,7 +98,9 @@ def test_the_story_is_told_and_every_decision_is_made_again(paper: PaperProcess)
     assert sending.wait(20)
     told = StringIO()
     call_command("trace", str(signal.pk), stdout=told)
-    words = [line.split()[2] for line in told.getvalue().splitlines()[:-1]]
+    *steps, number, way = told.getvalue().splitlines()
+    assert (number, way.split()[:2]) == ("7 steps", ["legs", str(account.pk)[-12:]])
+    words = [line.split()[2] for line in steps]
     assert words == ["received", "parsed", "judged", "decided", "planned", "sent", "acknowledged"]
     again = StringIO()
     call_command("replay", str(signal.pk), stdout=again)
