@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
-from unittest.mock import patch
 from uuid import UUID
 
 import pytest
-from django.db import InterfaceError, connections
-from django.db.utils import DatabaseError
 
 from accounts.models.audit import PLATFORM_ID
 from accounts.tests.people import Team, team
@@ -20,6 +14,7 @@ from trading import sweep
 from trading.files.arrivals import look
 from trading.models import EventKind, RawState, SignalState, Source
 from trading.pipeline import Outcome
+from trading.tests import dying
 from trading.tests.files import file_source, signal, write
 from trading.tests.sources import NOW, kinds, make_source, rest, rows, sent, swept
 
@@ -53,46 +48,14 @@ WAYS = {
 }
 
 
-class Died(BaseException):
-    """The process is gone: nothing that catches exceptions catches this."""
-
-
 def live(way: Way, source: Source, *, dies_at: int | None = None, is_after: bool = False) -> int:
-    """Go through the story, and die at one statement or commit, before or after it; return how many there were.
-
-    A process is a thread here, with connections of its own. The dead one's is closed in the middle of whatever it did,
-    and not one statement more is sent.
-    """
-    steps = 0
+    """Go through the story, and die at one step; return how many there were."""
 
     def work() -> None:
-        connection: Any = connections["engine"]
-        connection.ensure_connection()
-        raw, commit = connection.connection, connection._commit
+        way.bring(source)
+        sweep.sweep(now=NOW, among=[source.organization_id])
 
-        def count(act: Any) -> Any:
-            nonlocal steps
-            steps += 1
-            if steps == dies_at and is_after:
-                act()
-            if dies_at is not None and steps >= dies_at:
-                raw.close()
-                raise Died
-            return act()
-
-        with (
-            connection.execute_wrapper(lambda execute, *given: count(lambda: execute(*given))),
-            patch.object(connection, "_commit", lambda: count(commit)),
-            suppress(Died, DatabaseError, InterfaceError),
-        ):
-            way.bring(source)
-            sweep.sweep(now=NOW, among=[source.organization_id])
-        connection.connection = None
-        connection.pool.putconn(raw)
-
-    with ThreadPoolExecutor(1) as one:
-        one.submit(work).result()
-    return steps
+    return dying.live(work, dies_at=dies_at, is_after=is_after)
 
 
 @pytest.mark.parametrize("is_after", [False, True])
