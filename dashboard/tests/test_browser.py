@@ -198,7 +198,7 @@ def test_a_source_is_made_and_each_of_its_pages_fits_a_phone(browser: Browser, s
         page.request.post(address, data=text, headers={"Content-Type": "text/plain"})
     page.get_by_role("link", name="I have stored it").click()
     expect(page.get_by_text("the alert was not filled in")).to_be_visible()
-    expect(page.get_by_text("MNQ1!")).to_be_visible()
+    expect(page.get_by_text("MNQ1!", exact=True)).to_be_visible()
     assert fits(page)
     page.locator(".story a").first.click()
     expect(page.get_by_role("heading", name="MNQ1!")).to_be_visible()

@@ -6,7 +6,7 @@ tenants. Nothing is rolled back, and Django's own test database is not used."""
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import pytest
@@ -36,9 +36,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(args: list[str]) -> Generator[None, None, None]:
-    """Start the servers before anything reads the settings; a worker of xdist finds them in its environment."""
+    """Start the servers before anything reads the settings; each worker of xdist has its own, who leads them none."""
     global _servers  # noqa: PLW0603 - pytest has no place of its own this early
-    if not IS_WORKER and not {"-h", "--help", "--version", "-VV", "--markers", "--fixtures"} & set(args):
+    if IS_WORKER or not (leads(args) or {"-h", "--help", "--version", "-VV", "--markers", "--fixtures"} & set(args)):
         try:
             _servers = Throwaway()
         except Problem as problem:
@@ -55,12 +55,22 @@ def pytest_load_initial_conftests(args: list[str]) -> Generator[None, None, None
         raise
 
 
+def leads(args: Sequence[str]) -> bool:
+    """Tell whether the tests run in other processes than this one."""
+    for place, word in enumerate(args):
+        for name in ("-n", "--numprocesses"):
+            if word.startswith(name):
+                number = word.removeprefix(name).removeprefix("=") or "".join(args[place + 1 : place + 2])
+                return number != "0"
+    return False
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Find a browser, and take pytest-django's database fixtures over: the last one registered wins."""
     global _browser_note
     config.pluginmanager.register(pytest_fixtures, "mikrobot-fixtures")
-    if IS_WORKER or _servers is None:
+    if IS_WORKER or not (_servers or config.getoption("numprocesses", None)):
         return
     found = chromium.find()
     if found is None:

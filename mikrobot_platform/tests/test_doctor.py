@@ -314,7 +314,7 @@ def test_a_full_disk_is_said(free: int, state: State, monkeypatch: pytest.Monkey
 def test_a_clock_that_is_off_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert machine.clock().state is State.OK
     real = time.time
-    monkeypatch.setattr(time, "time", lambda: real() - 3)
+    monkeypatch.setattr(time, "time", lambda: real() - 3.05)
     found = machine.clock()
     assert found.state is State.FAIL
     assert "PostgreSQL +3.0" in found.sentence
