@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
@@ -26,6 +27,8 @@ from accounts.models import Membership, TradingAccount
 from accounts.models.audit import PLATFORM_ID
 from accounts.services.reasons import clean_reason
 from accounts.tenancy import tenant_scope
+from mikrobot_platform.db import scope as scopes
+from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.kernel.events import EventName
 from risk_management.models import Level, Switch
 from risk_management.rules import facts
@@ -94,17 +97,40 @@ def switch_off(
     target: UUID | None = None,
     until: datetime | None = None,
     is_lockout: bool = False,
+    name: UUID | None = None,
 ) -> Switch:
-    """Hold all entries of an account, of a strategy as this organization follows it, or of the organization."""
+    """Hold all entries of an account, of a strategy as this organization follows it, or of the organization.
+
+    Whoever may ask twice gives it a `name`, which becomes its id: the switch of that name is returned as it is.
+    """
     caller.require(Permission.TRADE)
     if level is Level.PLATFORM:
         raise Refused("switch_level", _("Only staff switch the platform off."))
     if level is Level.ACCOUNT and not TradingAccount.objects.filter(pk=target).exists():
         raise Refused("account_unknown", _("There is no such account."))
-    row = _new(caller.organization_id, level, reason, now=now, target=target, until=until, is_lockout=is_lockout)
+    if name is not None and (before := _named(name, level, target)) is not None:
+        return before
+    try:
+        with transaction.atomic(using=scopes.current().alias):
+            row = _new(
+                caller.organization_id, level, reason,
+                now=now, target=target, until=until, is_lockout=is_lockout, name=name,
+            )  # fmt: skip
+    except IntegrityError:  # somebody has asked for the same at the same moment
+        if name is None or (before := _named(name, level, target)) is None:
+            raise
+        return before
     audit.record("switch.off", row, **_told(row))
     outbox.publish(EventName.SWITCH_OFF, switch=str(row.pk), level=level.value, reason=row.reason)
     return row
+
+
+def _named(name: UUID, level: Level, target: UUID | None) -> Switch | None:
+    """Find the switch of a name, which is about the same thing; or there is none."""
+    found: Switch | None = Switch.objects.filter(pk=name).first()
+    if found is not None and (found.level, found.account_id or found.strategy_id) != (level, target):
+        raise Refused("idempotency_key_used", _("This Idempotency-Key was used for another switch."))
+    return found
 
 
 def lock_out(account_id: UUID, reason: str, *, now: datetime, until: datetime) -> Switch:
@@ -195,6 +221,7 @@ def _new(
     target: UUID | None,
     until: datetime | None,
     is_lockout: bool,
+    name: UUID | None = None,
 ) -> Switch:
     words, who = clean_reason(reason), audit.actor()
     if until is not None and until <= now:
@@ -202,6 +229,7 @@ def _new(
     if level is Level.STRATEGY and target is None:
         raise Refused("strategy_unknown", _("There is no such strategy."))
     row: Switch = Switch.objects.create(
+        id=name or new_id(),
         organization_id=organization_id,
         level=level,
         account_id=target if level is Level.ACCOUNT else None,

@@ -5,22 +5,20 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.access import Caller, Permission, Refused
+from accounts.access import Caller, Permission
 from accounts.api.problems import problem
 from accounts.api.views import caller_of
 from mikrobot_platform.kernel.strict_json import MAX_KEPT
 from trading.api.answers import headers_of, is_accepted, said, status_of
+from trading.api.keys import idempotency_key
 from trading.models import RawState, Signal, SignalEvent
 from trading.pipeline import Delivery, Outcome, receive
 from trading.services.sources import built_in
-
-MAX_KEY = 255
 
 
 class SignalsView(APIView):
@@ -30,9 +28,7 @@ class SignalsView(APIView):
 
     def post(self, request: Request) -> Response:
         caller: Caller = caller_of(request)
-        key = request.headers.get("Idempotency-Key", "")
-        if not key or len(key) > MAX_KEY or not (key.isascii() and key.isprintable()):
-            raise Refused("idempotency_key_missing", _("Send an Idempotency-Key of 1 to 255 plain characters."))
+        key = idempotency_key(request)
         stream = request.stream  # past DRF's parsers: the ledger keeps bytes, and a parser of ours reads them
         body = stream.read(MAX_KEPT) if stream else b""
         headers = {"Content-Type": request.content_type or "", "Idempotency-Key": key}

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from accounts.access import Caller, Permission
+from django.utils.translation import gettext as _
+
+from accounts.access import Caller, Permission, Refused
 from accounts.models import AccountStatus, TradingAccount
 from accounts.tenancy import atomic, system_scope, tenant_scope
-from risk_management.models import Level, Switch
+from risk_management.models import Level
 from risk_management.services import switches
 from trading import flatten
 from trading.desk import Door
 from trading.flatten import Report
-from trading.models import Follow
+from trading.models import Follow, Strategy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +33,34 @@ class Stopped:
     report: Report
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A switch that is set, and the accounts that are to be closed once it is committed."""
+
+    switch_id: UUID
+    doors: Sequence[Door]
+
+    def close(self) -> Stopped:
+        """Close everything. No transaction may be open, least of all the one in which the switch was set."""
+        return Stopped(switch_id=self.switch_id, report=flatten.flatten(self.doors, stop_id=self.switch_id))
+
+
+def hold(
+    caller: Caller, level: Level, reason: str, *, target: UUID | None = None, now: datetime, name: UUID | None = None
+) -> Held:
+    """Switch off, in the transaction of the caller's organization, and say whom it is about."""
+    caller.require(Permission.TRADE)
+    if level is Level.STRATEGY and not Strategy.objects.filter(pk=target).exists():
+        raise Refused("strategy_unknown", _("There is no such strategy."))
+    row = switches.switch_off(caller, level, reason, now=now, target=target, name=name)
+    return Held(switch_id=row.pk, doors=_doors(caller.organization_id, level, target))
+
+
 def stop(caller: Caller, level: Level, reason: str, *, target: UUID | None = None, now: datetime) -> Stopped:
     """Stop an account, what follows a strategy, or the whole organization. No transaction may be open."""
     with tenant_scope(caller.organization_id), atomic():
-        caller.require(Permission.TRADE)
-        row = switches.switch_off(caller, level, reason, now=now, target=target)
-        doors = _doors(caller.organization_id, level, target)
-    return _stopped(row, doors)
+        held = hold(caller, level, reason, target=target, now=now)
+    return held.close()
 
 
 def stop_as_staff(
@@ -51,7 +74,7 @@ def stop_as_staff(
         else:
             row = switches.switch_platform_off(reason, now=now, strategy_id=target)
         doors = _doors(organization_id, level, target)
-    return _stopped(row, doors)
+    return Held(switch_id=row.pk, doors=doors).close()
 
 
 def _doors(organization_id: UUID | None, level: Level, target: UUID | None) -> list[Door]:
@@ -65,8 +88,3 @@ def _doors(organization_id: UUID | None, level: Level, target: UUID | None) -> l
         rows = rows.filter(pk__in=Follow.objects.filter(strategy_id=target).values("account_id"))
     found = rows.order_by("organization_id", "pk").values_list("organization_id", "pk", "venue")
     return [Door(*one) for one in found]
-
-
-def _stopped(row: Switch, doors: Sequence[Door]) -> Stopped:
-    report = flatten.flatten(doors, stop_id=row.pk)
-    return Stopped(switch_id=row.pk, report=report)
