@@ -18,7 +18,7 @@ from trading import quotes
 from trading.brokers import News
 from trading.desk import Door
 from trading.sending import MAX_REASON
-from trading.shard_facts import MAX_RATE_AGE
+from trading.worth import MAX_RATE_AGE
 
 _MOVES = [(before.value, after.value) for before, several in MOVES.items() for after in several]
 ALONG = {"befores": [before for before, _ in _MOVES], "afters": [after for _, after in _MOVES]}

@@ -28,7 +28,7 @@ from trading.engine.management.position import Held, Market
 from trading.engine.signal_facts import Quote
 from trading.models import Position
 from trading.sending import SCOPE
-from trading.shard_facts import MAX_RATE_AGE
+from trading.worth import MAX_RATE_AGE
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,17 +18,15 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.models import TradingAccount
 from mikrobot_platform.db import scope as scopes
-from mikrobot_platform.kernel.decisions import Refusal
 from mikrobot_platform.kernel.instruments import InstrumentSpec
 from mikrobot_platform.kernel.market import Price, Quantity, Side
-from mikrobot_platform.kernel.money import Currency, Money, Rounding
+from mikrobot_platform.kernel.money import Currency, Money
 from mikrobot_platform.kernel.orders import OrderState
-from mikrobot_platform.kernel.rates import RateBook, conversion
 from mikrobot_platform.kernel.sessions import windows
 from mikrobot_platform.kernel.signals import OrderKind, SignalDraft
 from risk_management import catalogue
 from risk_management.rules import facts as gate
-from risk_management.rules.facts import AccountFacts, Holding, Missing, Shared, Sibling, Terms
+from risk_management.rules.facts import AccountFacts, Missing, Shared, Sibling, Terms
 from risk_management.rules.settings import Follow as FollowTerms
 from risk_management.rules.settings import Hours
 from risk_management.rules.settings import Strategy as StrategyTerms
@@ -40,11 +37,10 @@ from trading.engine import levels, stored
 from trading.engine.signal_facts import Quote
 from trading.models import Follow, Order, Position, PositionState, RiskMode, Shard, Signal, Strategy, VenueLink
 from trading.strategies import Parameters
+from trading.worth import Worth
 
 log = logging.getLogger(__name__)
 
-MAX_RATE_AGE = timedelta(seconds=60)
-SMALLEST = Decimal("0.00000001")
 BOTH = frozenset(Side)
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -240,7 +236,7 @@ class _Own:
         own, owner = UUID(account.account), UUID(account.organization)
         follow, link = self.follows.get(own), self.links.get(own)
         rates = gate.known(shared.rates)
-        worth = _Worth(currency=account.currency, prices=prices, rates=rates, now=now)
+        worth = Worth(currency=account.currency, prices=prices, rates=rates, now=now)
         return replace(
             account,
             follow=account.follow if follow is None else _follow(follow, parameters),
@@ -313,69 +309,3 @@ def _follow(row: Follow, parameters: Parameters) -> FollowTerms | Missing:
         sides=frozenset(Side(side) for side in row.sides) or BOTH,
         symbols=frozenset(row.symbols) or None,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Worth:
-    """Values what an account holds, in its own money, at the prices of now. What cannot be told is Missing."""
-
-    currency: Currency
-    prices: Mapping[str, Quote]
-    rates: RateBook
-    now: datetime
-
-    def position(self, row: Position) -> Holding:
-        side, quote = Side(row.side), self.prices.get(row.symbol)
-        leaves = None if quote is None else quote.entry(side.opposite)
-        return self._holding(
-            symbol=row.symbol, side=side, quantity=row.quantity, stop=row.stop, target=row.target, price=leaves,
-            came_at=row.entry,
-        )  # fmt: skip
-
-    def order(self, row: Order) -> Holding:
-        side, quote = Side(row.side), self.prices.get(row.symbol)
-        comes = row.limit or row.stop or (None if quote is None else quote.entry(side))
-        return self._holding(
-            symbol=row.symbol, side=side, quantity=row.quantity - row.filled, stop=row.stop_loss,
-            target=row.take_profit, price=comes,
-        )  # fmt: skip
-
-    def _holding(
-        self,
-        *,
-        symbol: str,
-        side: Side,
-        quantity: Decimal,
-        stop: Decimal | None,
-        target: Decimal | None,
-        price: Decimal | None,
-        came_at: Decimal | None = None,
-    ) -> Holding:
-        def told(distance: Decimal | None, what: str, rounding: Rounding = Rounding.UP) -> Decimal | Missing:
-            value = None if distance is None else self._value(symbol, quantity, distance, rounding)
-            return Missing(f"{what} in {symbol}") if value is None else value
-
-        def way(level: Decimal | None, sign: int) -> Decimal | None:
-            return None if level is None or price is None else max(Decimal(0), (level - price) * side.sign * sign)
-
-        floating = Decimal(0) if came_at is None or price is None else (price - came_at) * side.sign
-        return Holding(
-            symbol=symbol,
-            side=side,
-            quantity=Quantity(quantity),
-            stop=None if stop is None else Price(stop),
-            risk=told(way(stop, -1), "what is at risk"),
-            gain=None if target is None else told(way(target, 1), "what can be gained", Rounding.DOWN),
-            floating=told(floating, "the open result", Rounding.DOWN),
-            notional=told(price, "what is held"),
-        )
-
-    def _value(self, symbol: str, quantity: Decimal, distance: Decimal, rounding: Rounding) -> Decimal | None:
-        """Say what a distance in price is worth for a quantity, in account money."""
-        spec = catalogue.find(symbol)
-        if spec is None:
-            return None
-        found = conversion(spec.quote, self.currency, self.rates, now=self.now, max_age=MAX_RATE_AGE)
-        if isinstance(found, Refusal):
-            return None
-        return found.factor.times(spec.value(distance) * quantity).rounded(SMALLEST, rounding)
