@@ -7,10 +7,11 @@ positions and orders with what they are worth now, the terms of its venue, price
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -166,6 +167,7 @@ def _shared(
             max_signal_age_s=parameters.rules.max_age_s,
             max_quote_age_s=parameters.rules.max_quote_age_s,
             range_gate=_range(parameters),
+            max_positions=parameters.max_positions,
         ),
     )
 
@@ -174,6 +176,17 @@ def _range(parameters: Parameters) -> RangeGate | None:
     if not parameters.atr_pips_max:
         return None
     return RangeGate(min_pips=parameters.atr_pips_min, max_pips=parameters.atr_pips_max)
+
+
+def _narrowed(own: RangeGate | None, overrides: Mapping[str, str]) -> RangeGate | Missing | None:
+    """Bring the ends of the strategy's range nearer, as a follow asks; never farther apart. None: it asks nothing."""
+    if own is None or not overrides.keys() & {"atr_pips_min", "atr_pips_max"}:
+        return None
+    least = max(own.min_pips, Decimal(overrides.get("atr_pips_min", own.min_pips)))
+    most = min(own.max_pips, Decimal(overrides.get("atr_pips_max", own.max_pips)))
+    if least > most:
+        return Missing("a range of the follow that lets anything through")
+    return replace(own, min_pips=least, max_pips=most)
 
 
 def _signal(signal: Signal, draft: SignalDraft, spec: InstrumentSpec | None, quote: Quote | None) -> gate.Signal:
@@ -210,21 +223,30 @@ def _signal(signal: Signal, draft: SignalDraft, spec: InstrumentSpec | None, quo
 class _Own:
     """The rows of a shard's accounts, by account."""
 
+    strategy_id: UUID
     follows: Mapping[UUID, Follow]
     positions: Mapping[UUID, list[Position]]
     orders: Mapping[UUID, list[Order]]
+    unsettled: Mapping[UUID, int]  # entries of the strategy that were filled, and are in no position yet
     links: Mapping[UUID, VenueLink]
     beside: Mapping[UUID, list[Position]]  # by organization, in the signal's symbol
 
     @classmethod
-    def load(cls, ids: Sequence[UUID], symbol: str, owners: Iterable[UUID], *, strategy_id: UUID) -> _Own:
-        """Read them, one query a table."""
+    def load(cls, ids: Sequence[UUID], symbol: str, owners: Collection[UUID], *, strategy_id: UUID) -> _Own:
+        """Read them, one query a table, and one more for what stands between two of them."""
         working = [state.value for state in OrderState if state.may_stand_at_the_venue] + [OrderState.PLANNED.value]
         open_ = Position.objects.filter(state=PositionState.OPEN)
         return cls(
+            strategy_id=strategy_id,
             follows={one.account_id: one for one in Follow.objects.filter(account_id__in=ids, strategy_id=strategy_id)},
             positions=_by(open_.filter(account_id__in=ids), "account_id"),
             orders=_by(Order.objects.filter(account_id__in=ids, state__in=working, purpose="entry"), "account_id"),
+            unsettled=Counter(
+                Order.objects.filter(organization_id__in=set(owners), account_id__in=ids, strategy_id=strategy_id)
+                .filter(purpose="entry", position_id__isnull=True, filled__gt=0)
+                .exclude(state__in=working)
+                .values_list("account_id", flat=True)
+            ),
             links={one.account_id: one for one in VenueLink.objects.filter(account_id__in=ids)},
             beside=_by(open_.filter(organization_id__in=set(owners), symbol=symbol), "organization_id"),
         )
@@ -244,6 +266,7 @@ class _Own:
             # Before ours and theirs were compared for the first time nobody knows what an account holds.
             positions=_unseen(link) or tuple(worth.position(one) for one in self.positions.get(own, ())),
             orders=_unseen(link) or tuple(worth.order(one) for one in self.orders.get(own, ())),
+            of_strategy=self._of_strategy(own) if (unseen := _unseen(link)) is None else unseen,
             siblings=tuple(
                 Sibling(account=str(one.account_id), side=Side(one.side), quantity=Quantity(one.quantity))
                 for one in self.beside.get(owner, ())
@@ -252,6 +275,13 @@ class _Own:
             account_stop=account.account_stop or _blocked(link),
             requests_today=Missing("how many requests were sent today") if link is None else _requests(link, now),
         )
+
+    def _of_strategy(self, account: UUID) -> int:
+        """Count what the strategy holds there, or may hold in a second."""
+        found = self.unsettled.get(account, 0)
+        for held in (self.positions, self.orders):
+            found += sum(one.strategy_id == self.strategy_id for one in held.get(account, ()))
+        return found
 
 
 def _by(rows: Iterable[Any], name: str) -> Mapping[UUID, list[Any]]:
@@ -302,10 +332,16 @@ def _follow(row: Follow, parameters: Parameters) -> FollowTerms | Missing:
     if len(zones) > 1:
         return Missing("the hours of the follow, which stand in several time zones")
     hours = [_hours(window, day) for window in row.windows for day in window["days"]]
+    narrowed = _narrowed(_range(parameters), row.overrides)
+    if isinstance(narrowed, Missing):
+        return narrowed
+    most = row.overrides.get("max_positions")
     return FollowTerms(
         is_active=not row.is_paused,
         mode=mode,
         hours=Hours(zone=zones.pop(), windows=windows(*hours)) if hours else None,
         sides=frozenset(Side(side) for side in row.sides) or BOTH,
         symbols=frozenset(row.symbols) or None,
+        max_positions=None if most is None else int(Decimal(most)),
+        range_gate=narrowed,
     )

@@ -77,7 +77,7 @@ def shared() -> Shared:
         strategy_stop=None,
         strategy=Strategy(
             name="four phases", version="12", max_spread=_d("0.020"), max_slippage=_d("0.030"),
-            slippage_allowance=_d("0.005"), min_reward=_d(1),
+            slippage_allowance=_d("0.005"), min_reward=_d(1), max_positions=5,
         ),
     )  # fmt: skip
 
@@ -128,6 +128,7 @@ def _account(number: int, programs: MappingProxyType[str, Program]) -> AccountFa
         terms=_as_stored(Terms(leverage=_d(30))),
         positions=positions,
         orders=(),
+        of_strategy=len(positions),
         siblings=(),
         day=_day(number),
         realised_day=_d(number % 50 - 25) * scale,

@@ -140,6 +140,7 @@ class Code(StrEnum):
     GATE_SPREAD = "gate.spread"
     GATE_SLIPPAGE = "gate.slippage"
     GATE_MAX_OPEN = "gate.max_open"
+    GATE_MAX_OF_STRATEGY = "gate.max_of_strategy"
     GATE_MAX_PER_SYMBOL = "gate.max_per_symbol"
     GATE_TRADES_PER_DAY = "gate.trades_per_day"
     GATE_COOLDOWN = "gate.cooldown"

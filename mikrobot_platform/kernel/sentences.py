@@ -138,6 +138,8 @@ SENTENCES: Mapping[Code, str] = MappingProxyType(
         Code.GATE_SLIPPAGE: "Skipped: the entry would be at {entry}, {worse} worse than {wanted}; {limit} is the"
         " limit.",
         Code.GATE_MAX_OPEN: "Skipped: {open} positions and orders are there; {limit} is the limit.",
+        Code.GATE_MAX_OF_STRATEGY: "Skipped: {open} positions and orders of {strategy} are there; {limit} is the limit"
+        " of {bound}.",
         Code.GATE_MAX_PER_SYMBOL: "Skipped: {open} positions and orders in {symbol} are there; {limit} is the limit.",
         Code.GATE_TRADES_PER_DAY: "Skipped: {made} trades were made on this day; {limit} is the limit.",
         Code.GATE_COOLDOWN: "Skipped: the last entry in this symbol was {since_s} seconds ago; the pause is {pause_s}.",

@@ -40,7 +40,7 @@ from risk_management.rules import (
 from risk_management.rules.evaluation import Gate, Rule, Ruled, by_settings, each, once
 from risk_management.rules.facts import AccountFacts, Missing, Shared
 
-VERSION = "gate/1"  # of the list and of what its rules mean; a receipt names it
+VERSION = "gate/2"  # of the list and of what its rules mean; a receipt names it
 
 RULES: tuple[Rule, ...] = (
     by_settings(entitlement.entitled),
@@ -61,6 +61,7 @@ RULES: tuple[Rule, ...] = (
     by_settings(spread.spread_small),
     by_settings(spread.slippage_small),
     each(counts.max_open),
+    each(counts.max_of_strategy),
     each(counts.max_per_symbol),
     each(counts.trades_per_day),
     each(pauses.cooled_down),
@@ -75,7 +76,7 @@ RULES: tuple[Rule, ...] = (
     by_settings(news.news_quiet),
     by_settings(flat.flat_by),
     # The size, and from here on what looks at it
-    once(size.range_inside),
+    by_settings(size.range_inside),
     once(size.reward_enough),
     each(size.sized),
     each(worst.worst_case),

@@ -1,4 +1,4 @@
-"""How many: positions at once, positions in one symbol, trades in a day. A working order counts as a position."""
+"""How many: positions at once, of a strategy, in a symbol, trades in a day. A working order counts as a position."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from risk_management.rules.ruling import Allow, Ruling, recalled, skip
 def max_open(case: Case) -> Ruling:
     """Skip when as many positions and orders are there as the customer allows."""
     return _fewer(len(case.holdings), case.limits.max_open, Code.GATE_MAX_OPEN, "open")
+
+
+def max_of_strategy(case: Case) -> Ruling:
+    """Skip when as many of this strategy are there as it holds, or as the follow lets it hold, whichever is fewer."""
+    follow, strategy = case.follow, case.desk.strategy
+    return _fewer_of(strategy.name, known(case.account.of_strategy), strategy.max_positions, follow.max_positions)
 
 
 def max_per_symbol(case: Case) -> Ruling:
@@ -29,6 +35,16 @@ def trades_per_day(case: Case) -> Ruling:
 def _fewer(count: int, limit: int | None, code: Code, what: str) -> Ruling:
     numbers = {what: count, "limit": limit}
     return skip(code, numbers) if limit is not None and count >= limit else Allow(numbers)
+
+
+@recalled
+def _fewer_of(strategy: str, count: int, own: int | None, followed: int | None) -> Ruling:
+    is_followed = followed is not None and (own is None or followed < own)
+    limit, bound = (followed, "the follow") if is_followed else (own, "the strategy")
+    numbers = {"open": count, "limit": limit, "bound": None if limit is None else bound}
+    if limit is None or count < limit:
+        return Allow(numbers)
+    return skip(Code.GATE_MAX_OF_STRATEGY, {**numbers, "strategy": strategy})
 
 
 @recalled

@@ -241,6 +241,7 @@ class AccountFacts:
     terms: Terms | Missing
     positions: tuple[Holding, ...] | Missing
     orders: tuple[Holding, ...] | Missing
+    of_strategy: int | Missing  # how many of these, positions and working orders, this strategy has opened
     siblings: tuple[Sibling, ...] | Missing
     # From settled trades, costs included, in account money and in the customer's zone
     day: date | Missing  # to which the results belong

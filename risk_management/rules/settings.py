@@ -59,6 +59,7 @@ class Strategy:
     max_slippage: Decimal | None = None  # how far the market may have run from the source's entry, in price
     slippage_allowance: Decimal = Decimal(0)  # counted as a cost of every trade, in price
     range_gate: RangeGate | None = None
+    max_positions: int | None = None  # of this strategy, on one account
     min_reward: Decimal | None = None  # the first target in multiples of the stop
 
 
@@ -73,6 +74,8 @@ class Follow:
     symbols: frozenset[str] | None = None  # None: all that the strategy trades
     hours: Hours | None = None
     confidence_scale: ConfidenceScale | None = None
+    max_positions: int | None = None  # None: as many as the strategy holds
+    range_gate: RangeGate | None = None  # None: the strategy's own
 
 
 class Trailing(StrEnum):

@@ -8,18 +8,21 @@ from functools import cache
 from mikrobot_platform.kernel.decisions import Decision
 from mikrobot_platform.kernel.money import Within
 from risk_management.rules.case import Case
-from risk_management.rules.desk import Desk
+from risk_management.rules.desk import Desk, Settings
 from risk_management.rules.facts import known
 from risk_management.rules.ruling import ALLOWED, Allow, Deny, Form, Reduce, Ruling
 from risk_management.sizing import range_outside, reward_too_small, size
 from risk_management.sizing.caps import WORDS
 
 
-def range_inside(desk: Desk) -> Ruling:
-    """Skip a market that moves less or more than the strategy wants."""
-    gate, atr = desk.strategy.range_gate, known(desk.shared.atr)
-    found = None if gate is None else range_outside(atr, desk.spec, gate)
-    return ALLOWED if found is None else _denial(found)
+def range_inside(case: Settings) -> Ruling:
+    """Skip a market that moves less or more than the strategy wants, or the follow, which may want a part of that."""
+    desk, atr = case.desk, known(case.desk.shared.atr)
+    for gate, bound in ((desk.strategy.range_gate, "the strategy"), (case.follow.range_gate, "the follow")):
+        found = None if gate is None else range_outside(atr, desk.spec, gate)
+        if found is not None:
+            return Deny(found.code, {**found.evidence, "bound": bound}, found.verdict)
+    return ALLOWED
 
 
 def reward_enough(desk: Desk) -> Ruling:

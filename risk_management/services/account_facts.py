@@ -165,6 +165,7 @@ def _facts(
         terms=Missing("what the venue asks of the account"),
         positions=Missing("the account's open positions"),
         orders=Missing("the account's working orders"),
+        of_strategy=Missing("what the strategy holds on the account"),
         siblings=Missing("what other accounts of the customer hold"),
         day=Missing("the day of the account's results") if house is None else house.day,
         realised_day=told.day if told else Missing("the result of this day"),

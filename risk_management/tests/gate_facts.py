@@ -117,6 +117,7 @@ def account(**changes: Any) -> AccountFacts:
         terms=Terms(leverage=d(100)),
         positions=(holding(),),
         orders=(),
+        of_strategy=0,
         siblings=(),
         day=NOW.date(),
         realised_day=d(0),

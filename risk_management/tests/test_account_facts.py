@@ -55,7 +55,7 @@ def missing(facts: AccountFacts) -> dict[str, str]:
     return {name: value.fact for name, value in values.items() if isinstance(value, Missing)}
 
 
-NOT_OF_THIS_ROOM = {"follow", "terms", "positions", "orders", "siblings", "requests_today"}
+NOT_OF_THIS_ROOM = {"follow", "terms", "positions", "of_strategy", "orders", "siblings", "requests_today"}
 
 
 # --- What is stored --------------------------------------------------------------------------------------------------

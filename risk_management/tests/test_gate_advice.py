@@ -283,7 +283,7 @@ def test_an_exit_passes_whatever_is_switched_off_used_up_or_broken(action: Actio
         account_stop=OFF, organization_stop=OFF, entitlement__opens_trades=False, quota_used=10**6,
         follow__is_active=False, snapshot__equity=d(1), snapshot__at=NOW - timedelta(days=1), trades_today=10**6,
         requests_today=10**6, loss_streak=99, positions=(holding(stop=None),), limits__max_open=0,
-        limits__day_loss=d(1),
+        limits__day_loss=d(1), of_strategy=9, follow__max_positions=1,
     )  # fmt: skip
     ruled = decide(asked, off, now=NOW)
     assert ruled.sends_order

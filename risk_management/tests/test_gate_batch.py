@@ -22,7 +22,14 @@ from risk_management.rules import VERSION, Gate, decide, decide_many, gate
 from risk_management.rules.facts import AccountFacts, Missing, Shared, Switch
 from risk_management.rules.receipt import Clerk, StoredFacts
 from risk_management.rules.settings import Limits
-from risk_management.sizing import ConfidenceScale, FixedMoney, FixedQuantity, PercentOfBalance, PercentOfEquity
+from risk_management.sizing import (
+    ConfidenceScale,
+    FixedMoney,
+    FixedQuantity,
+    PercentOfBalance,
+    PercentOfEquity,
+    RangeGate,
+)
 from risk_management.tests.gate_facts import NOW, account, d, holding, micro, own, shared
 
 
@@ -115,6 +122,8 @@ accounts = st.builds(
             "orders": st.lists(st.builds(holding, floating=st.just(d(0))), max_size=1).map(tuple),
             "limits__max_leverage": st.sampled_from([d(text) for text in ZEROS]),
             "limits__max_risk_percent": st.sampled_from([None, d("0.4"), d("0.40")]),
+            "of_strategy": st.integers(0, 4), "follow__max_positions": maybe,
+            "follow__range_gate": st.sampled_from([None, RangeGate(), RangeGate(min_pips=d(10))]),
             "limits__max_open": maybe, "limits__max_per_symbol": maybe, "limits__max_trades_per_day": maybe,
             "limits__cooldown_s": st.sampled_from([None, 60, 9_000]), "limits__max_loss_streak": maybe,
             "limits__day_loss": st.sampled_from([None, d("1E+3"), d(500)]),
@@ -137,7 +146,7 @@ accounts = st.builds(
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(accounts, min_size=2, max_size=5))
 def test_a_crowd_is_written_as_each_alone(crowd: list[AccountFacts]) -> None:
-    of_signal = shared()
+    of_signal = shared(strategy__max_positions=3)
     for facts, receipt in zip(crowd, Clerk(of_signal, now=NOW).receipts(crowd), strict=True):
         assert receipt.text == slowly(of_signal, facts)
         assert receipt.ruled == decide(of_signal, facts, now=NOW)

@@ -11,6 +11,8 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mikrobot_platform.kernel.decisions import Code, Verdict
 from mikrobot_platform.kernel.market import Price, Quantity, Side
@@ -24,7 +26,7 @@ from risk_management.kelly import TradeStats
 from risk_management.rules import RULES, decide, gate
 from risk_management.rules.case import Case
 from risk_management.rules.evaluation import Ruled
-from risk_management.rules.facts import Contract, Correlation, Release, Sibling, Switch
+from risk_management.rules.facts import Contract, Correlation, Missing, Release, Sibling, Switch
 from risk_management.rules.ruling import Allow, Deny, Reduce
 from risk_management.rules.settings import Hours, Trail, Trailing
 from risk_management.sizing import (
@@ -221,6 +223,24 @@ EDGES: list[tuple[str, Code, tuple[dict[str, Any], dict[str, Any]], tuple[dict[s
         ({}, {"limits__max_open": 2, "orders": (holding(floating=d(0)),)}),
     ),
     (
+        "max_of_strategy",
+        C.GATE_MAX_OF_STRATEGY,
+        ({"strategy__max_positions": 3}, {"of_strategy": 2}),
+        ({"strategy__max_positions": 3}, {"of_strategy": 3}),
+    ),
+    (
+        "max_of_strategy",
+        C.GATE_MAX_OF_STRATEGY,
+        ({"strategy__max_positions": 3}, {"of_strategy": 1, "follow__max_positions": 2}),
+        ({"strategy__max_positions": 3}, {"of_strategy": 2, "follow__max_positions": 2}),
+    ),
+    (  # what others have opened on the account does not count
+        "max_of_strategy",
+        C.GATE_MAX_OF_STRATEGY,
+        ({}, {"positions": (holding(),) * 2, "of_strategy": 0, "follow__max_positions": 1}),
+        ({}, {"positions": (holding(),) * 2, "of_strategy": 1, "follow__max_positions": 1}),
+    ),
+    (
         "max_per_symbol",
         C.GATE_MAX_PER_SYMBOL,
         ({}, {"limits__max_per_symbol": 1}),
@@ -306,6 +326,12 @@ EDGES: list[tuple[str, Code, tuple[dict[str, Any], dict[str, Any]], tuple[dict[s
         ({"strategy__range_gate": RangeGate(), "atr": d("0.0015")}, {}),
         ({"strategy__range_gate": RangeGate(), "atr": d("0.001501")}, {}),
     ),
+    (
+        "range_inside",
+        C.RANGE_OUTSIDE,
+        ({"strategy__range_gate": RangeGate(), "atr": d("0.0012")}, {"follow__range_gate": RangeGate(max_pips=d(12))}),
+        ({"strategy__range_gate": RangeGate(), "atr": d("0.0012")}, {"follow__range_gate": RangeGate(max_pips=d(11))}),
+    ),
     ("reward_enough", C.REWARD_LOW, ({"strategy__min_reward": d(2)}, {}), ({"strategy__min_reward": d("2.00001")}, {})),
     ("sized", C.SIZING_STOP_MISSING, ({}, {}), ({"signal__stop": None}, {})),
     (
@@ -360,6 +386,64 @@ def test_a_rule_denies_just_past_its_boundary(
     assert (denied.quantity, denied.risk) == (d(0), d(0))
     assert denied.not_asked == len(RULES) - len(list(denied.record))
     assert denied.decision().sentence  # it can be said with the numbers that it has
+
+
+@pytest.mark.parametrize(
+    ("own", "followed", "limit", "bound"),
+    [
+        (None, None, None, None), (5, None, 5, "the strategy"), (None, 2, 2, "the follow"), (5, 2, 2, "the follow"),
+        (2, 5, 2, "the strategy"), (2, 2, 2, "the strategy"),
+    ],
+)  # fmt: skip
+def test_of_a_strategy_and_a_follow_the_tighter_binds_and_is_named(
+    own: int | None, followed: int | None, limit: int | None, bound: str | None
+) -> None:
+    of_signal = shared(strategy__max_positions=own)
+    for held in range(7):
+        ruled = decide(of_signal, account(of_strategy=held, follow__max_positions=followed), now=NOW)
+        said = rule(ruled, "max_of_strategy")
+        assert (said.numbers["open"], said.numbers["limit"], said.numbers["bound"]) == (held, limit, bound)
+        assert ruled.sends_order is (limit is None or held < limit)
+        if not ruled.sends_order:
+            words = f"Skipped: {held} positions and orders of four phases are there; {limit} is the limit of {bound}."
+            assert ruled.sentence() == words
+
+
+few = st.none() | st.integers(1, 4)
+RANGES = (None, RangeGate(), RangeGate(min_pips=d(6), max_pips=d(12)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 6), few, few, few, st.integers(2, 17), st.sampled_from(RANGES), st.sampled_from(RANGES))
+def test_nothing_is_sent_beyond_any_limit_of_customer_strategy_and_follow(
+    held: int, own: int | None, followed: int | None, most: int | None, pips: int, wide: Any, narrow: Any
+) -> None:
+    of_signal = shared(strategy__max_positions=own, strategy__range_gate=wide, atr=d(pips) / 10_000)
+    positions = (holding(risk=d(1), floating=d(0)),) * held
+    ruled = decide(
+        of_signal,
+        account(
+            positions=positions, of_strategy=held, limits__max_open=most, follow__max_positions=followed,
+            follow__range_gate=narrow,
+        ),
+        now=NOW,
+    )  # fmt: skip
+    is_inside = all(gate is None or gate.min_pips <= pips <= gate.max_pips for gate in (wide, narrow))
+    is_within = all(limit is None or held < limit for limit in (own, followed, most))
+    assert ruled.sends_order is (is_inside and is_within), ruled.sentence()
+
+
+def test_a_range_of_the_follow_without_a_measured_one_denies() -> None:
+    ruled = decide(shared(atr=Missing("the range")), account(follow__range_gate=RangeGate()), now=NOW)
+    assert (ruled.code, ruled.sentence()) == (C.GATE_FACT_MISSING, "Not traded: the range is not known.")
+
+
+def test_whose_range_it_is_that_the_market_leaves_stands_in_the_receipt() -> None:
+    follower = account(follow__range_gate=RangeGate(min_pips=d(8)))
+    for pips, bound, least in (("3", "the strategy", d(4)), ("7", "the follow", d(8))):
+        of_signal = shared(strategy__range_gate=RangeGate(), atr=d(pips) / 10_000)
+        ruled = decide(of_signal, follower, now=NOW)
+        assert (ruled.code, ruled.numbers["bound"], d(str(ruled.numbers["minimum"]))) == (C.RANGE_OUTSIDE, bound, least)
 
 
 def test_the_order_of_the_list_is_the_documented_one() -> None:

@@ -136,6 +136,9 @@ def _set(row: Follow, settings: Settings, parameters: Parameters) -> None:
     row.windows = [_window(window) for window in settings.windows]
     if len(row.windows) > MAX_WINDOWS:
         raise Refused("windows_too_many", _("%(limit)s windows are the limit.") % {"limit": MAX_WINDOWS})
+    least = settings.overrides.get("atr_pips_min", parameters.atr_pips_min)
+    if least > settings.overrides.get("atr_pips_max", parameters.atr_pips_max):
+        raise Refused("override_invalid", _("A range goes from less to more."))
     row.overrides = {name: format(_tighter(name, value, parameters), "f") for name, value in settings.overrides.items()}
 
 

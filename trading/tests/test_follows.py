@@ -77,6 +77,7 @@ def test_an_account_follows_with_its_own_settings(cast: Team) -> None:
         ({"overrides": {"max_positions": Decimal("1.5")}}, "override_invalid"),
         ({"overrides": {"atr_pips_min": Decimal("3.9")}}, "override_invalid"),
         ({"overrides": {"atr_pips_max": Decimal("15.1")}}, "override_invalid"),
+        ({"overrides": {"atr_pips_min": Decimal(10), "atr_pips_max": Decimal(9)}}, "override_invalid"),
     ],
 )
 def test_settings_that_let_more_through_are_refused(cast: Team, settings: dict[str, Any], code: str) -> None:

@@ -20,8 +20,10 @@ from mikrobot_platform.kernel.orders import OrderState
 from risk_management.models import DailyQuota, Level, Receipt
 from risk_management.services import switches
 from trading import carrying, pipeline, planning, sending, sweep
-from trading.models import Order, Signal, SignalState
+from trading.models import Follow, Order, Signal, SignalState
 from trading.paper.control import PaperProcess
+from trading.settling import settle
+from trading.tests import books
 from trading.tests.sources import at_once, make_source, rest, rows, swept
 from trading.tests.story import make_follower, make_strategy, tell_prices, venue
 
@@ -175,3 +177,36 @@ def test_an_answer_that_is_written_twice_takes_no_claim_from_whoever_came_after(
     sending.record([answer])
     assert [order.state for order in orders_of(account)] == [OrderState.SENDING]
     assert sending._claim([planned.order_id], timezone.now()) == []
+
+
+def test_a_follow_of_one_position_skips_the_second_and_another_takes_it(paper: PaperProcess) -> None:
+    cast, now = team(), timezone.now()
+    tell_prices(now)
+    strategy, other = make_strategy(), make_strategy()
+    one = make_follower(cast.as_alice, strategy, now=now, overrides={"max_positions": "1"})
+    three = make_follower(cast.as_charlie, strategy, now=now)
+    with tenant_scope(cast.house.pk), atomic():
+        Follow.objects.create(account=one, strategy=other, overrides={"max_positions": "1"})
+    source = make_source(PLATFORM_ID)
+
+    def come(name: str, message: str) -> None:
+        pipeline.receive(source, rest(strategy=name, stop="1.08300", targets=["1.09000"], id=message), now=now)
+        swept(source, now)
+        for signal in rows(source)[1]:
+            for shard in planning.fan_out(PLATFORM_ID, signal.pk, now=now):
+                sending.submit([planned.order_id for planned in planning.plan(shard, now=now)], now=now)
+        assert sending.wait(20)
+
+    come(strategy.code, "first")
+    come(strategy.code, "second")  # the first was filled, and its position is not written yet
+    settle(books.heard(one), now=timezone.now())
+    come(strategy.code, "third")
+    come(other.code, "another-strategy")
+    codes = [receipt.code for receipt in sorted(receipts_of(one), key=lambda row: row.position)]
+    assert codes == ["gate.taken", "gate.max_of_strategy", "gate.max_of_strategy", "gate.taken"]
+    assert [receipt.code for receipt in receipts_of(three)] == ["gate.taken"] * 3
+    for receipt in receipts_of(one):
+        if receipt.code == "gate.max_of_strategy":
+            assert {"open": 1, "limit": 1, "bound": "the follow"}.items() <= receipt.evidence.items()
+    assert len(orders_of(one)) == 2
+    assert sum(paper.count()["orders"][str(one.pk)].values()) == 2
