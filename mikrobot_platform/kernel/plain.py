@@ -2,7 +2,8 @@
 
 Canonical: keys sorted, no spaces, ASCII, figures as exact text. How a type is written follows from its annotations; a
 dataclass gets one writer for each set of types that its fields come in (written.py). Where a union holds several
-dataclasses, each says under "is" which one it is.
+dataclasses, each says under "is" which one it is. A field that has a default may be lacking in what is read: so a
+dataclass gets a new field while what was written before stays readable.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import date, datetime, time
 from decimal import Decimal, DecimalException
 from enum import Enum
@@ -185,6 +186,7 @@ def _dataclass(kind: type[Any], *, is_named: bool = False) -> Codec:
     hints = get_type_hints(kind)
     stored_as = {field.name: codec(hints[field.name]) for field in fields(kind) if field.init}
     names = tuple(sorted(stored_as))
+    asked = {field.name for field in fields(kind) if field.default is field.default_factory is MISSING}
     named = f'"{_KIND}":{quoted_text(kind.__name__)}' if is_named else ""
     codecs = [stored_as[name] for name in names]
     fills: dict[tuple[type, ...], Fill] = {}
@@ -208,9 +210,9 @@ def _dataclass(kind: type[Any], *, is_named: bool = False) -> Codec:
         return fill(values)
 
     def read(stored: Any) -> Any:
-        if type(stored) is not dict or stored.keys() - {_KIND} != stored_as.keys():
+        if type(stored) is not dict or not asked <= stored.keys() - {_KIND} <= stored_as.keys():
             raise StoredWrong(f"a {kind.__name__} is not stored like this: {stored!r}")
-        return kind(**{name: one.read(stored[name]) for name, one in stored_as.items()})
+        return kind(**{name: one.read(stored[name]) for name, one in stored_as.items() if name in stored})
 
     return Codec(write, read)
 

@@ -109,7 +109,7 @@ def test_any_figure_is_exact(amount: Decimal, count: int, name: str) -> None:
     ("name", "stored"),
     [
         ("count", "3"), ("count", True), ("count", None), ("flag", 1), ("name", 5), ("colour", "green"), ("maybe", 1),
-        ("maybe", "one"), ("at", "yesterday"), ("part", []), ("part", {"amount": "1"}), ("parts", {}), ("pair", [1]),
+        ("maybe", "one"), ("at", "yesterday"), ("part", []), ("part", {"note": "a"}), ("parts", {}), ("pair", [1]),
         ("either", {"amount": "1"}), ("either", {"is": "Whole", "amount": "1"}), ("either", 5), ("colours", "red"),
     ],
 )  # fmt: skip
@@ -117,6 +117,12 @@ def test_what_was_not_written_like_this_is_refused(name: str, stored: object) ->
     changed = json.dumps(json.loads(plain.text(whole())) | {name: stored})
     with pytest.raises(ValueError, match=r"\w"):
         plain.read(Whole, changed)
+
+
+def test_a_field_that_has_a_default_may_be_lacking() -> None:
+    stored = json.loads(plain.text(whole(part=Part(amount=Amount(Decimal(1)), note="a"))))
+    del stored["part"]["note"]
+    assert plain.read(Whole, json.dumps(stored)).part == Part(amount=Amount(Decimal(1)))
 
 
 def test_a_field_too_many_or_too_few_is_refused() -> None:

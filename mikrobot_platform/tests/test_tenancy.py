@@ -552,6 +552,7 @@ def parameters(cast: Team) -> dict[str, str]:
         "raw_id": str(raw.raw_id),
         "organization_id": str(cast.house.pk),
         "signal_id": str(made["trading.Signal"].pk),
+        "switch_id": str(made["risk_management.Switch"].pk),
         "secret": "a-secret-that-nobody-has",
         "token": members.link(made["accounts.Invitation"]).rstrip("/").rsplit("/", 1)[-1],
         # Of libraries: nothing of a tenant stands behind these.

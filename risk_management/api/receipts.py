@@ -70,7 +70,7 @@ class ReceiptView(APIView):
                 **receipt_json(row),
                 "body": row.said,
                 "previous": row.previous,
-                "is_made_again": None if again is None else again.is_identical,
+                "is_made_again": None if again is None else again.is_same,
             }
         )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from mikrobot_platform.kernel.decisions import Code
 from risk_management.rules.case import Case
 from risk_management.rules.facts import known
-from risk_management.rules.ruling import Allow, Ruling, recalled, skip
+from risk_management.rules.ruling import ALLOWED, Allow, Ruling, recalled, skip
 
 
 def max_open(case: Case) -> Ruling:
@@ -16,6 +18,8 @@ def max_open(case: Case) -> Ruling:
 def max_of_strategy(case: Case) -> Ruling:
     """Skip when as many of this strategy are there as it holds, or as the follow lets it hold, whichever is fewer."""
     follow, strategy = case.follow, case.desk.strategy
+    if strategy.max_positions is None and follow.max_positions is None:
+        return ALLOWED
     return _fewer_of(strategy.name, known(case.account.of_strategy), strategy.max_positions, follow.max_positions)
 
 
@@ -39,12 +43,10 @@ def _fewer(count: int, limit: int | None, code: Code, what: str) -> Ruling:
 
 @recalled
 def _fewer_of(strategy: str, count: int, own: int | None, followed: int | None) -> Ruling:
-    is_followed = followed is not None and (own is None or followed < own)
-    limit, bound = (followed, "the follow") if is_followed else (own, "the strategy")
-    numbers = {"open": count, "limit": limit, "bound": None if limit is None else bound}
-    if limit is None or count < limit:
-        return Allow(numbers)
-    return skip(Code.GATE_MAX_OF_STRATEGY, {**numbers, "strategy": strategy})
+    limits = {"the strategy": own, "the follow": followed}
+    bound, limit = min(((who, most) for who, most in limits.items() if most is not None), key=itemgetter(1))
+    numbers = {"open": count, "limit": limit, "bound": bound}
+    return skip(Code.GATE_MAX_OF_STRATEGY, {**numbers, "strategy": strategy}) if count >= limit else Allow(numbers)
 
 
 @recalled

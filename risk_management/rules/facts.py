@@ -241,7 +241,8 @@ class AccountFacts:
     terms: Terms | Missing
     positions: tuple[Holding, ...] | Missing
     orders: tuple[Holding, ...] | Missing
-    of_strategy: int | Missing  # how many of these, positions and working orders, this strategy has opened
+    # How many of these, positions and working orders, this strategy has opened; receipts of gate/1 do not have it
+    of_strategy: int | Missing = Missing("how many positions this strategy holds")
     siblings: tuple[Sibling, ...] | Missing
     # From settled trades, costs included, in account money and in the customer's zone
     day: date | Missing  # to which the results belong

@@ -16,6 +16,7 @@ from accounts.tenancy import system_scope
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.ids import new_id
 from risk_management.models import Receipt, SharedFacts
+from risk_management.rules import VERSION
 from risk_management.rules import receipt as papers
 from risk_management.rules.facts import AccountFacts
 
@@ -27,6 +28,7 @@ _WRITE = """
         %b::uuid, %b::uuid, %b::timestamptz, %b::uuid, %b::text,
         %b::uuid[], %b::uuid[], %b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[])
 """
+_DECIDED = ("verdict", "code", "evidence")
 # What is worked out from the facts themselves; whatever else stands among the versions was told by the caller.
 _WORKED_OUT = frozenset({"gate", "program", "strategy"})
 
@@ -77,9 +79,10 @@ def stored_facts(receipt: Receipt) -> papers.StoredFacts | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Again:
-    """A receipt that was made once more from the stored facts."""
+    """A receipt that was made once more from the stored facts, with the rules as they are now."""
 
-    is_identical: bool
+    is_identical: bool  # byte for byte
+    is_same: bool  # identical; or, of a receipt from before the rules changed, the same verdict on the same figures
     code: str
     text: str
 
@@ -91,7 +94,10 @@ def again(receipt: Receipt) -> Again | None:
         return None
     told = {name: version for name, version in receipt.versions.items() if name not in _WORKED_OUT}
     made = papers.again(facts, versions=told)
-    return Again(is_identical=made.text == receipt.body, code=made.ruled.code.value, text=made.text)
+    is_identical = made.text == receipt.body
+    is_older = receipt.versions["gate"] != VERSION and receipt.said["facts"] == facts.sha256()
+    is_same = is_identical or (is_older and all(made.body()[key] == receipt.said[key] for key in _DECIDED))
+    return Again(is_identical=is_identical, is_same=is_same, code=made.ruled.code.value, text=made.text)
 
 
 def find(receipt_id: UUID) -> tuple[Receipt, Again | None] | None:

@@ -19,14 +19,14 @@ from risk_management.tests.gate_facts import NOW, account, d, holding, micro, ow
 # Each is complete in another way: under a program, on its own, in a future, with everything open that can be open.
 SETS: dict[str, tuple[Shared, AccountFacts]] = {
     "under a program": (
-        shared(),
+        shared(strategy__max_positions=5),
         account(
             orders=(holding(floating=d(0)),),
             siblings=(Sibling(account="account-2", side=Side.BUY, quantity=Quantity(d(1))),),
         ),
     ),
-    "of no firm": (shared(), own()),
-    "in a future": (micro(), own()),
+    "of no firm": (shared(strategy__max_positions=5), own()),
+    "in a future": (micro(strategy__max_positions=5), own()),
 }
 
 # What is asked, and the rows it is asked about: without these there is no question.

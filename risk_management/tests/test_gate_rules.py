@@ -391,22 +391,27 @@ def test_a_rule_denies_just_past_its_boundary(
 @pytest.mark.parametrize(
     ("own", "followed", "limit", "bound"),
     [
-        (None, None, None, None), (5, None, 5, "the strategy"), (None, 2, 2, "the follow"), (5, 2, 2, "the follow"),
-        (2, 5, 2, "the strategy"), (2, 2, 2, "the strategy"),
+        (5, None, 5, "the strategy"), (None, 2, 2, "the follow"), (5, 2, 2, "the follow"), (2, 5, 2, "the strategy"),
+        (2, 2, 2, "the strategy"),
     ],
 )  # fmt: skip
 def test_of_a_strategy_and_a_follow_the_tighter_binds_and_is_named(
-    own: int | None, followed: int | None, limit: int | None, bound: str | None
+    own: int | None, followed: int | None, limit: int, bound: str
 ) -> None:
     of_signal = shared(strategy__max_positions=own)
     for held in range(7):
         ruled = decide(of_signal, account(of_strategy=held, follow__max_positions=followed), now=NOW)
         said = rule(ruled, "max_of_strategy")
         assert (said.numbers["open"], said.numbers["limit"], said.numbers["bound"]) == (held, limit, bound)
-        assert ruled.sends_order is (limit is None or held < limit)
+        assert ruled.sends_order is (held < limit)
         if not ruled.sends_order:
             words = f"Skipped: {held} positions and orders of four phases are there; {limit} is the limit of {bound}."
             assert ruled.sentence() == words
+
+
+def test_where_nobody_holds_it_to_a_number_nobody_counts() -> None:
+    ruled = decide(shared(), account(of_strategy=Missing("how many there are")), now=NOW)
+    assert ruled.sends_order
 
 
 few = st.none() | st.integers(1, 4)

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,10 @@ from accounts.tests import people
 from accounts.tests.people import client_for, team
 from mikrobot_platform.db.ids import new_id
 from risk_management.models import Receipt, ReceiptChain, SharedFacts
-from risk_management.rules import verify_receipts
+from risk_management.rules import VERSION, verify_receipts
 from risk_management.rules.facts import Missing
-from risk_management.rules.receipt import GENESIS, entry
+from risk_management.rules.receipt import GENESIS, StoredFacts, entry
+from risk_management.rules.receipt import again as make_again
 from risk_management.services import SCOPE, receipts
 from risk_management.tests.rows import decide, facts_of
 
@@ -301,6 +303,29 @@ def test_changed_facts_give_another_receipt(vandal: psycopg.Connection[Any]) -> 
     assert not found[1].is_identical
 
 
+@pytest.mark.parametrize(
+    ("change", "is_same"),
+    [
+        (("", ""), True),
+        (('"quota_used":3', '"quota_used":4'), False),  # nothing else comes of it, but it is not what was seen
+    ],
+)
+def test_a_receipt_from_before_the_rules_changed_can_be_made_again(change: tuple[str, str], is_same: bool) -> None:
+    """receipt_gate_1.json was written under gate/1, before strategies and follows could hold a number of positions."""
+    told = json.loads(Path(__file__).with_name("receipt_gate_1.json").read_text(encoding="ascii"))
+    seen = StoredFacts(told["shared"], told["account"].replace(*change), datetime.fromisoformat(told["at"]))
+    said = json.loads(told["body"])
+    paper = replace(make_again(seen), facts=seen, text=told["body"])
+    facts = facts_of(UUID(said["organization"]), UUID(said["account"]))
+    with system_scope(SCOPE):
+        receipt_id = receipts.write(new_id(), [(facts, paper)])[UUID(said["account"])]
+    found = receipts.find(receipt_id)
+    assert found is not None
+    assert found[1] is not None
+    assert (found[0].body, found[1].is_identical, found[1].is_same) == (told["body"], False, is_same)
+    assert (found[1].code, json.loads(found[1].text)["versions"]["gate"]) == (said["code"], VERSION)
+
+
 # --- Over the API ----------------------------------------------------------------------------------------------------
 def test_receipts_are_listed_a_page_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     cast = team()
@@ -386,7 +411,7 @@ def test_the_command_prints_every_rule_with_its_numbers(capsys: pytest.CaptureFi
     assert "identical" in told
     call_command("receipt", str(receipt_id), "--json", "--again")
     found = json.loads(capsys.readouterr().out)
-    assert found["again"] == {"is_identical": True}
+    assert found["again"] == {"is_identical": True, "is_same": True}
     assert found["body"] == chain_of(house)[0].said
 
 

@@ -114,7 +114,7 @@ def _decided(receipt: Receipt) -> Again:
     made = receipts.again(receipt)
     if made is None:
         return Again(what="decided", id=str(receipt.pk), code=receipt.code, code_again="facts missing", is_same=False)
-    return Again(what="decided", id=str(receipt.pk), code=receipt.code, code_again=made.code, is_same=made.is_identical)
+    return Again(what="decided", id=str(receipt.pk), code=receipt.code, code_again=made.code, is_same=made.is_same)
 
 
 __all__: Sequence[str] = ("Again", "Step", "again", "story")

@@ -62,13 +62,15 @@ def make_strategy(
     listens_to: str = "",
     management: Terms | None = None,
     target_r: Decimal | None = None,
+    max_positions: int = 3,
     **rules: Any,
 ) -> Strategy:
     """Make a strategy of the platform that listens to signals of its name, or of another."""
     called = name or f"story-{uuid4().hex[:8]}"
     parameters = Parameters(
         signals=(listens_to or called,), symbols=("EURUSD",), risk_percent=Decimal("0.5"), atr_pips_min=Decimal(0),
-        atr_pips_max=Decimal(0), max_positions=3, rules=SignalRules(version=f"{called}/1", cooldown_s=0, **rules),
+        atr_pips_max=Decimal(0), max_positions=max_positions,
+        rules=SignalRules(version=f"{called}/1", cooldown_s=0, **rules),
         management=management or Terms(), target_r=target_r,
     )  # fmt: skip
     row = Strategy(organization_id=PLATFORM_ID, code=called, version="1", name=called, parameters=plain(parameters))

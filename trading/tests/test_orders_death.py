@@ -55,7 +55,7 @@ class Stage:
 
     paper: PaperProcess
     cast: Team = field(default_factory=team)
-    strategy: Strategy = field(default_factory=make_strategy)
+    strategy: Strategy = field(default_factory=lambda: make_strategy(max_positions=1_000))
     source: Source = field(default_factory=lambda: make_source(PLATFORM_ID, per_minute=1_000))
     followers: Sequence[TradingAccount] = ()
     given: int = 0
@@ -91,8 +91,9 @@ class Stage:
         for account in self.followers:
             with tenant_scope(self.cast.house.pk), atomic():
                 [receipt] = Receipt.objects.filter(signal_id=signal.pk, account_id=account.pk)
+                assert receipt.verdict == "taken", receipt.sentence
                 [order] = Order.objects.filter(signal_id=signal.pk, account_id=account.pk)
-            assert (receipt.verdict, order.receipt_id) == ("taken", receipt.pk)
+            assert order.receipt_id == receipt.pk
             arrived = counted.get(str(account.pk), {}).get(order.client_id, 0)
             assert (order.state, arrived) in {("filled", 1), ("absent", 0)}, order.reason
             states.append(order.state)

@@ -56,7 +56,8 @@ def _house(script: Script) -> House:
     name = f"drill-{organization.pk.hex}"
     parameters = Parameters(
         signals=(name,), symbols=(SYMBOL,), risk_percent=Decimal("0.2"), atr_pips_min=Decimal(0),
-        atr_pips_max=Decimal(0), max_positions=3, rules=SignalRules(version=f"{name}/1", cooldown_s=0, max_age_s=120),
+        atr_pips_max=Decimal(0), max_positions=1_000,
+        rules=SignalRules(version=f"{name}/1", cooldown_s=0, max_age_s=120),
     )  # fmt: skip
     strategy = Strategy(organization_id=PLATFORM_ID, code=name, version="1", name=name, parameters=plain(parameters))
     with system_scope("signals.platform"):

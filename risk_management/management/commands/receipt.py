@@ -36,7 +36,7 @@ class Command(BaseCommand):
                 self.stdout.write(line.encode("ascii", "replace").decode())
             if options["again"]:
                 self.stdout.write(_comparison(again))
-        if options["again"] and (again is None or not again.is_identical):
+        if options["again"] and (again is None or not again.is_same):
             raise SystemExit(1)
 
 
@@ -52,7 +52,9 @@ def _object(receipt: Receipt) -> dict[str, object]:
 
 
 def _same(again: Again | None) -> dict[str, object]:
-    return {"is_identical": None if again is None else again.is_identical}
+    if again is None:
+        return {"is_identical": None, "is_same": None}
+    return {"is_identical": again.is_identical, "is_same": again.is_same}
 
 
 def _comparison(again: Again | None) -> str:
@@ -60,6 +62,8 @@ def _comparison(again: Again | None) -> str:
         return "Decided again: the facts that its signal's accounts shared are not there."
     if again.is_identical:
         return "Decided again: identical, byte for byte."
+    if again.is_same:
+        return "Decided again: the same verdict on the same figures; the rules themselves have changed since."
     return f"Decided again: NOT the same. Now it would be {again.text}"
 
 
