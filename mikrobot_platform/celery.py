@@ -6,13 +6,13 @@ enter a scope (accounts/jobs.py), call one thing, and may run twice.
 
 from __future__ import annotations
 
-import gc
 import os
 from typing import Any
 
 from celery import Celery, signals
 from kombu import Queue
 
+from mikrobot_platform.kernel.undisturbed import settle
 from mikrobot_platform.turns import Turn
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mikrobot_platform.settings")
@@ -73,8 +73,7 @@ app.conf.beat_schedule = {
 @signals.worker_process_init.connect
 def _freeze_what_was_loaded(**_: Any) -> None:
     """Take what was loaded out of garbage collection, as in the web's processes (gunicorn_conf.py)."""
-    gc.collect()
-    gc.freeze()
+    settle()
 
 
 @signals.setup_logging.connect

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from typing import Any
@@ -14,9 +13,10 @@ SWITCH_S = 0.001
 def post_worker_init(worker: Any) -> None:
     """Take what was loaded out of garbage collection, which stops all requests for 100 ms; write as all others do."""
     sys.setswitchinterval(SWITCH_S)
-    gc.collect()
-    gc.freeze()
     from mikrobot_platform import logs  # its settings stand only now
+    from mikrobot_platform.kernel.undisturbed import settle
+
+    settle()
 
     logs.adopt("gunicorn.error")  # "Error handling request POST /hooks/tv/..." is not for everybody's eyes
 

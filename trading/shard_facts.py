@@ -6,19 +6,24 @@ positions and orders with what they are worth now, the terms of its venue, price
 
 from __future__ import annotations
 
+import json
 import logging
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.models import TradingAccount
+from accounts.models.base import Several
 from mikrobot_platform.db import scope as scopes
+from mikrobot_platform.db.prepared import ask, ids
+from mikrobot_platform.kernel import plain
 from mikrobot_platform.kernel.instruments import InstrumentSpec
 from mikrobot_platform.kernel.market import Price, Quantity, Side
 from mikrobot_platform.kernel.money import Currency, Money
@@ -43,6 +48,7 @@ from trading.worth import Worth
 log = logging.getLogger(__name__)
 
 BOTH = frozenset(Side)
+NOBODY_ASKS: frozenset[UUID] = frozenset()  # how its trades went: no follow can be set to half Kelly
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -67,10 +73,11 @@ def load(shard: Shard, *, now: datetime) -> LoadedShard:
     prices = quotes.latest(shard.venue)
 
     def read(some: Sequence[UUID]) -> LoadedShard:
-        found = account_facts.load(some, symbol=signal.symbol, now=now, strategy_id=shard.strategy_id)
+        found = account_facts.load(
+            some, symbol=signal.symbol, now=now, strategy_id=shard.strategy_id, with_stats=NOBODY_ASKS
+        )
         shared = _shared(signal, draft, strategy=strategy, parameters=parameters, prices=prices, found=found)
-        owners = [UUID(one.organization) for one in found.accounts]
-        own = _Own.load(some, signal.symbol, owners, strategy_id=shard.strategy_id)
+        own = _Own.load(found.accounts, signal.symbol, strategy_id=shard.strategy_id)
         return LoadedShard(
             shared=shared,
             accounts=tuple(own.complete(account, parameters, prices, shared, now) for account in found.accounts),
@@ -219,6 +226,24 @@ def _signal(signal: Signal, draft: SignalDraft, spec: InstrumentSpec | None, quo
 
 
 # --- What is known of each --------------------------------------------------------------------------------------------
+_IS_OPEN = f"t.state = '{PositionState.OPEN.value}'"
+# What an account has ever ordered is not read for what it has now: these are what the partial indexes hold.
+_STANDING = ", ".join(f"'{state.value}'" for state in OrderState if state.may_stand_at_the_venue)
+_AT_THE_VENUE = f"t.state in ({_STANDING}) and t.purpose = 'entry'"
+_PLANNED = f"t.state = '{OrderState.PLANNED.value}' and t.purpose = 'entry'"
+_UNSETTLED = f"""
+select wanted.account_id, o.number
+from unnest(%(owners)s::uuid[], %(accounts)s::uuid[]) as wanted (organization_id, account_id)
+cross join lateral (
+    select count(*) as number from trading_order o
+    where o.organization_id = wanted.organization_id and o.account_id = wanted.account_id
+        and o.position_id is null and o.filled > 0 and o.purpose = 'entry' and o.strategy_id = %(strategy)s
+        and o.state not in ({_STANDING}, '{OrderState.PLANNED.value}')
+) o
+where o.number > 0
+"""  # noqa: S608
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Own:
     """The rows of a shard's accounts, by account."""
@@ -232,23 +257,29 @@ class _Own:
     beside: Mapping[UUID, list[Position]]  # by organization, in the signal's symbol
 
     @classmethod
-    def load(cls, ids: Sequence[UUID], symbol: str, owners: Collection[UUID], *, strategy_id: UUID) -> _Own:
+    def load(cls, accounts: Sequence[AccountFacts], symbol: str, *, strategy_id: UUID) -> _Own:
         """Read them, one query a table, and one more for what stands between two of them."""
-        working = [state.value for state in OrderState if state.may_stand_at_the_venue] + [OrderState.PLANNED.value]
-        open_ = Position.objects.filter(state=PositionState.OPEN)
+        several = Several.of([(one.organization, one.account) for one in accounts])
+        owners = ids({one.organization for one in accounts})
         return cls(
             strategy_id=strategy_id,
-            follows={one.account_id: one for one in Follow.objects.filter(account_id__in=ids, strategy_id=strategy_id)},
-            positions=_by(open_.filter(account_id__in=ids), "account_id"),
-            orders=_by(Order.objects.filter(account_id__in=ids, state__in=working, purpose="entry"), "account_id"),
-            unsettled=Counter(
-                Order.objects.filter(organization_id__in=set(owners), account_id__in=ids, strategy_id=strategy_id)
-                .filter(purpose="entry", position_id__isnull=True, filled__gt=0)
-                .exclude(state__in=working)
-                .values_list("account_id", flat=True)
+            follows={
+                one.account_id: one
+                for one in Follow.objects.of(several, "t.strategy_id = %(strategy)s", strategy=strategy_id)
+            },
+            positions=_by(Position.objects.of(several, _IS_OPEN), "account_id"),
+            orders=_by(Order.objects.of(several, _AT_THE_VENUE, rarely=_PLANNED), "account_id"),
+            unsettled=dict(
+                ask(_UNSETTLED, {"owners": several.owners, "accounts": several.accounts, "strategy": strategy_id})
             ),
-            links={one.account_id: one for one in VenueLink.objects.filter(account_id__in=ids)},
-            beside=_by(open_.filter(organization_id__in=set(owners), symbol=symbol), "organization_id"),
+            links={one.account_id: one for one in VenueLink.objects.of(several)},
+            beside=_by(
+                Position.objects.fetch(
+                    f"t.organization_id = any(%(owners)s::uuid[]) and t.symbol = %(symbol)s and {_IS_OPEN}",
+                    {"owners": owners, "symbol": symbol},
+                ),
+                "organization_id",
+            ),
         )
 
     def complete(
@@ -312,8 +343,14 @@ def _requests(link: VenueLink, now: datetime) -> int:
 def _terms(link: VenueLink | None, currency: Currency) -> Terms | Missing:
     if link is None or link.leverage is None:
         return Missing("what the venue asks of the account")
-    commission = None if link.commission is None else Money(amount=link.commission, currency=currency)
-    return Terms(leverage=link.leverage, commission=commission)
+    return _terms_of(link.leverage, link.commission, currency)
+
+
+# Many accounts have the same terms and follow in the same way: made once, they are written once (plain.recall).
+@lru_cache(maxsize=4_096)
+def _terms_of(leverage: Decimal, commission: Decimal | None, currency: Currency) -> Terms:
+    paid = None if commission is None else Money(amount=commission, currency=currency)
+    return plain.recall(Terms, plain.text(Terms(leverage=leverage, commission=paid)))
 
 
 def _hours(window: Mapping[str, Any], day: int) -> str:
@@ -323,25 +360,45 @@ def _hours(window: Mapping[str, Any], day: int) -> str:
 
 
 def _follow(row: Follow, parameters: Parameters) -> FollowTerms | Missing:
-    mode: PercentOfBalance | FixedQuantity = PercentOfBalance(percent=parameters.risk_percent)
-    if row.risk_mode == RiskMode.PERCENT and row.risk_value is not None:
-        mode = PercentOfBalance(percent=row.risk_value)
-    elif row.risk_mode == RiskMode.QUANTITY and row.risk_value is not None:
-        mode = FixedQuantity(quantity=Quantity(row.risk_value))
-    zones = {str(window["zone"]) for window in row.windows}
+    how = {"windows": row.windows, "overrides": row.overrides}
+    return _follow_of(
+        row.risk_mode, row.risk_value, plain.canonical(how), tuple(row.sides), tuple(row.symbols), row.is_paused,
+        parameters.risk_percent, _range(parameters),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=4_096)
+def _follow_of(  # noqa: PLR0917 - the cache takes them by place
+    risk_mode: str,
+    risk_value: Decimal | None,
+    how: str,
+    sides: tuple[str, ...],
+    symbols: tuple[str, ...],
+    is_paused: bool,
+    risk_percent: Decimal,
+    own: RangeGate | None,
+) -> FollowTerms | Missing:
+    mode: PercentOfBalance | FixedQuantity = PercentOfBalance(percent=risk_percent)
+    if risk_mode == RiskMode.PERCENT and risk_value is not None:
+        mode = PercentOfBalance(percent=risk_value)
+    elif risk_mode == RiskMode.QUANTITY and risk_value is not None:
+        mode = FixedQuantity(quantity=Quantity(risk_value))
+    said = json.loads(how)
+    zones = {str(window["zone"]) for window in said["windows"]}
     if len(zones) > 1:
         return Missing("the hours of the follow, which stand in several time zones")
-    hours = [_hours(window, day) for window in row.windows for day in window["days"]]
-    narrowed = _narrowed(_range(parameters), row.overrides)
+    hours = [_hours(window, day) for window in said["windows"] for day in window["days"]]
+    narrowed = _narrowed(own, said["overrides"])
     if isinstance(narrowed, Missing):
         return narrowed
-    most = row.overrides.get("max_positions")
-    return FollowTerms(
-        is_active=not row.is_paused,
+    most = said["overrides"].get("max_positions")
+    found = FollowTerms(
+        is_active=not is_paused,
         mode=mode,
         hours=Hours(zone=zones.pop(), windows=windows(*hours)) if hours else None,
-        sides=frozenset(Side(side) for side in row.sides) or BOTH,
-        symbols=frozenset(row.symbols) or None,
+        sides=frozenset(Side(side) for side in sides) or BOTH,
+        symbols=frozenset(symbols) or None,
         max_positions=None if most is None else int(Decimal(most)),
         range_gate=narrowed,
     )
+    return plain.recall(FollowTerms, plain.text(found))

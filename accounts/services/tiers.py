@@ -10,10 +10,15 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
-
-from accounts.models import Organization, TierGrant
+from accounts.models import Organization
 from accounts.tiers import Tier
+from mikrobot_platform.db.prepared import ask, ids
+
+_GRANTED = """
+    select distinct on (organization_id) organization_id, tier from accounts_tiergrant
+    where organization_id = any(%(organizations)s::uuid[]) and (until is null or until > %(now)s)
+    order by organization_id, granted_at desc, id desc
+"""
 
 
 def tier_of(organization: Organization, *, now: datetime) -> Tier:
@@ -23,11 +28,5 @@ def tier_of(organization: Organization, *, now: datetime) -> Tier:
 
 def tiers_of(organizations: Collection[UUID], *, now: datetime) -> Mapping[UUID, Tier]:
     """Return the tier of each organization, with one query."""
-    grants = (
-        TierGrant.objects.filter(Q(until=None) | Q(until__gt=now), organization_id__in=organizations)
-        .order_by("organization_id", "-granted_at", "-pk")
-        .distinct("organization_id")
-        .values_list("organization_id", "tier")
-    )
-    granted = {organization_id: Tier(tier) for organization_id, tier in grants}
+    granted = {one: Tier(tier) for one, tier in ask(_GRANTED, {"organizations": ids(organizations), "now": now})}
     return {one: granted.get(one, Tier.TRIAL) for one in organizations}

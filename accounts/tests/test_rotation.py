@@ -34,6 +34,8 @@ from accounts.tenancy import atomic, tenant_scope
 from accounts.tests.people import Team, make_account, make_user, team
 from accounts.tests.test_vault import SECRET, put_text, reveal, store, text_of, trail
 
+pytestmark = pytest.mark.early
+
 NOW = timedelta(0)
 
 

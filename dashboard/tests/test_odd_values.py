@@ -26,6 +26,8 @@ from dashboard.tests.test_pages import confirmed
 from trading.services import sources
 from trading.tests.sources import make_source
 
+pytestmark = pytest.mark.early
+
 ODD = [
     "1e999999", "-1e999999", "9" * 5_000, "NaN", "-Infinity", "1e14", "٣", "\x00", "a\x00b", "\ud800", "\u202e",
     "\u200b" * 12, "'\"<>&;%s{}", "é" * 400, "\r\nSet-Cookie: a=b", "\U0010ffff",

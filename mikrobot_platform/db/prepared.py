@@ -6,11 +6,13 @@ statement that is most of the work. Behind PgBouncer nothing is kept (settings.p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db import connections
 from psycopg import Cursor
+from psycopg.types.datetime import TimestamptzLoader
 
 from mikrobot_platform.db import scope as scopes
 
@@ -18,11 +20,18 @@ from mikrobot_platform.db import scope as scopes
 def ask(statement: str, values: Mapping[str, Any] | Sequence[Any]) -> list[tuple[Any, ...]]:
     """Run one statement in the transaction of the current scope; return its rows.
 
-    A value whose type does not follow from where it stands needs a cast, as in `%(name)s::text`.
+    A value whose type does not follow from where it stands needs a cast, as in `%(name)s::text`. Moments are read by
+    psycopg itself: they come in UTC, as from Django's own reader, which is Python and takes ten times as long.
     """
     connection: Any = connections[scopes.current().alias]
     connection.ensure_connection()
     with connection.make_cursor(Cursor(connection.connection)) as cursor:
+        cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
         cursor.execute(statement, values)
         told = cursor.pgresult
         return list(cursor.fetchall()) if told is not None and told.nfields else []
+
+
+def ids(values: Iterable[UUID | str]) -> str:
+    """Write ids as the text of an array, for `%(name)s::uuid[]`: psycopg writes a list of them one by one in Python."""
+    return f"{{{','.join(map(str, values))}}}"

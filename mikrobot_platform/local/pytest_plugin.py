@@ -98,7 +98,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the browser's tests out where there is no browser; in CI that is an error instead."""
+    """Let long files begin first, so that no process is left alone with one at the end; see to the browser's tests.
+
+    Where there is no browser they are left out; in CI that is an error instead.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("early") is None)
     if "MIKROBOT_CHROMIUM" in os.environ:
         return
     if chromium.is_ci() and any(item.get_closest_marker("browser") for item in items):

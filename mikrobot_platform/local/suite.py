@@ -29,7 +29,7 @@ def spread(arguments: Sequence[str], *, processors: int) -> list[str]:
     """Let the whole suite be shared by several processes; who names some of it, or says how, has it in one."""
     if processors < 2 or any(not word.startswith("-") or word.startswith(ALONE) for word in arguments):
         return []
-    return ["-n", str(min(processors, MOST)), "--dist", "loadfile"]
+    return ["-n", str(min(processors, MOST)), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def as_seen_from(here: Path, word: str) -> str:

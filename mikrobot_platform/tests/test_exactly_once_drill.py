@@ -14,6 +14,8 @@ from mikrobot_platform.drills.exactly_once.points import BESIDE_A_SEND, POINTS, 
 from mikrobot_platform.drills.exactly_once.scripts import script
 from mikrobot_platform.measurement import Measurement
 
+pytestmark = pytest.mark.early
+
 FIRST = "838"  # four seeds with answers that get lost, and processes killed beside a send
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.early
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 # What this suite itself was given must not reach the `up` under test.
 OURS = (

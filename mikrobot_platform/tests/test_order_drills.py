@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from mikrobot_platform.drills import emergency_stop, noisy_neighbour
 from trading.tests.story import venue
+
+pytestmark = pytest.mark.early
 
 
 def test_everybody_who_answers_is_flat_and_the_others_are_named(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from mikrobot_platform.local.pytest_plugin import leads
 from mikrobot_platform.local.suite import spread
 
-TWO = ["-n", "2", "--dist", "loadfile"]
+TWO = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ TWO = ["-n", "2", "--dist", "loadfile"]
     [
         ([], 2, TWO),
         (["-q", "--durations=9"], 2, TWO),
-        ([], 16, ["-n", "4", "--dist", "loadfile"]),
+        ([], 16, ["-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"]),
         ([], 1, []),
         (["accounts"], 2, []),
         (["-k", "vault"], 2, []),

@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
-from typing import Any
 from uuid import UUID
 
-from django.db import connections
-
 from accounts.models import AccountStatus, Organization, TradingAccount
+from accounts.models.base import Several, fetch
 from accounts.services.tiers import tiers_of
 from accounts.tiers import TERMS, Tier
-from mikrobot_platform.db import scope as scopes
+from mikrobot_platform.db.prepared import ask, ids
 from mikrobot_platform.kernel import plain
 from mikrobot_platform.kernel.money import Currency
 from risk_management.compliance.account import AccountState as FirmState
@@ -85,13 +83,17 @@ def load(
 
     `with_stats` are those whose setting asks how their trades went; None: it is not known which, so all.
     """
-    rows = list(TradingAccount.objects.filter(pk__in=accounts).defer("credentials").order_by("organization_id", "pk"))
-    ids, owners = [row.pk for row in rows], sorted({row.organization_id for row in rows})
+    rows: list[TradingAccount] = TradingAccount.objects.fetch(
+        "t.id = any(%(ids)s::uuid[])", {"ids": ids(accounts)}, defer=["credentials"]
+    )
+    rows.sort(key=lambda row: (row.organization_id, row.pk))
+    owners = sorted({row.organization_id for row in rows})
+    several = Several.of((row.organization_id, row.pk) for row in rows)
     houses = _houses(owners, now)
     stops = switches.load(owners, now=now, strategy_id=strategy_id)
-    own = limits.load(ids, now=now)
-    states = {state.account_id: state for state in AccountState.objects.filter(account_id__in=ids)}
-    ledgers = _ledgers([row for row in rows if row.organization_id in houses], houses, symbol, now)
+    own = limits.load(several, now=now)
+    states: dict[UUID, AccountState] = {state.account_id: state for state in AccountState.objects.of(several)}
+    ledgers = _ledgers(several, houses, symbol, now)
     records = stats.load([row for row in rows if with_stats is None or row.pk in with_stats], now=now)
     found: dict[str, Program] = {}
     facts = []
@@ -116,7 +118,7 @@ def load(
 
 def _houses(owners: Sequence[UUID], now: datetime) -> Mapping[UUID, _House]:
     """Describe each organization; one that is out of sight is not described, and its facts are missing."""
-    found: list[Organization] = list(Organization.objects.filter(pk__in=owners))
+    found: list[Organization] = fetch(Organization, "t.id = any(%(ids)s::uuid[])", {"ids": ids(owners)})
     zones = {row.pk: row.zone_at(now) for row in found}
     active = {row.pk for row in found if not row.is_suspended and not row.is_closing}
     tiers = tiers_of(list(owners), now=now)
@@ -224,40 +226,39 @@ def _snapshot(state: AccountState | None) -> Snapshot | Missing:
 
 
 _LEDGERS = """
-    select a.account_id,
-           coalesce(sum(e.profit) filter (where e.at >= a.day), 0),
-           coalesce(sum(e.profit) filter (where e.at >= a.week), 0),
-           coalesce(sum(e.profit) filter (where e.at >= a.month), 0),
-           count(*) filter (where e.kind = 'Opened' and e.at >= a.day),
-           count(*) filter (where e.profit < 0 and e.at >= a.day and e.at > coalesce(e.won_at, '-infinity')),
+    select own.account_id,
+           coalesce(sum(e.profit) filter (where e.at >= house.day), 0),
+           coalesce(sum(e.profit) filter (where e.at >= house.week), 0),
+           coalesce(sum(e.profit) filter (where e.at >= house.month), 0),
+           count(*) filter (where e.kind = 'Opened' and e.at >= house.day),
+           count(*) filter (where e.profit < 0 and e.at >= house.day and e.at > coalesce(e.won_at, '-infinity')),
            max(e.at) filter (where e.profit < 0),
-           max(e.at) filter (where e.kind = 'Opened' and e.symbol = %s)
-    from unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])
-        a (organization_id, account_id, day, week, month, since)
+           max(e.at) filter (where e.kind = 'Opened' and e.symbol = %(symbol)s)
+    from unnest(%(owners)s::uuid[], %(accounts)s::uuid[]) own (organization_id, account_id)
+    join unnest(%(houses)s::uuid[], %(days)s::timestamptz[], %(weeks)s::timestamptz[], %(months)s::timestamptz[],
+                %(since)s::timestamptz[]) house (organization_id, day, week, month, since)
+        on house.organization_id = own.organization_id
     left join lateral (
         select kind, at, profit, symbol, max(at) filter (where profit > 0) over () as won_at
         from risk_management_accountevent
-        where organization_id = a.organization_id and account_id = a.account_id and number is not null
-            and at >= a.since and at <= %s
+        where organization_id = own.organization_id and account_id = own.account_id and number is not null
+            and at >= house.since and at <= %(now)s
     ) e on true
-    group by a.account_id
+    group by own.account_id
 """
 
 
-def _ledgers(
-    rows: Sequence[TradingAccount], houses: Mapping[UUID, _House], symbol: str, now: datetime
-) -> Mapping[UUID, _Ledger]:
-    of = [houses[row.organization_id].periods for row in rows]
-    values: list[Any] = [
-        symbol,
-        [row.organization_id for row in rows],
-        [row.pk for row in rows],
-        [one.day.starts for one in of],
-        [one.week.starts for one in of],
-        [one.month.starts for one in of],
-        [min(one.week.starts, one.month.starts, now - LOOK_BACK) for one in of],
-        now,
-    ]
-    with connections[scopes.current().alias].cursor() as cursor:
-        cursor.execute(_LEDGERS, values)
-        return {account: _Ledger(*figures) for account, *figures in cursor.fetchall()}
+def _ledgers(several: Several, houses: Mapping[UUID, _House], symbol: str, now: datetime) -> Mapping[UUID, _Ledger]:
+    of = [house.periods for house in houses.values()]
+    values = {
+        "symbol": symbol,
+        "owners": several.owners,
+        "accounts": several.accounts,
+        "houses": ids(houses),
+        "days": [one.day.starts for one in of],
+        "weeks": [one.week.starts for one in of],
+        "months": [one.month.starts for one in of],
+        "since": [min(one.week.starts, one.month.starts, now - LOOK_BACK) for one in of],
+        "now": now,
+    }
+    return {account: _Ledger(*figures) for account, *figures in ask(_LEDGERS, values)}

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from accounts import audit, outbox
 from accounts.access import Caller, Permission, Refused
 from accounts.models import AccountStatus, TradingAccount
+from accounts.models.base import Several
 from mikrobot_platform.kernel import plain
 from mikrobot_platform.kernel.events import EventName
 from risk_management import limits as own
@@ -85,9 +86,9 @@ def set_limits(caller: Caller, account_id: UUID, wanted: Limits, *, now: datetim
     return _standing(row, now)
 
 
-def load(accounts: list[UUID], *, now: datetime) -> Mapping[UUID, Limits]:
+def load(accounts: Several, *, now: datetime) -> Mapping[UUID, Limits]:
     """Return the limits of many accounts with one query; one that has none is not in the answer."""
-    return {row.account_id: row.at(now) for row in AccountLimits.objects.filter(account_id__in=accounts)}
+    return {row.account_id: row.at(now) for row in AccountLimits.objects.of(accounts)}
 
 
 def _standing(row: AccountLimits, now: datetime) -> Standing:

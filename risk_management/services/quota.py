@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from django.db import connections
 
 from mikrobot_platform.db import scope as scopes
-from risk_management.models import DailyQuota
+from mikrobot_platform.db.prepared import ask, ids
 
 _ADMIT = "select risk_management_admit(%s::uuid, %s, %s::uuid[], %s::uuid[], %s::date[], %s::integer[])"
 _MAKE = """
@@ -24,6 +24,11 @@ _HOLD = """
     select q.organization_id, q.day, q.used from risk_management_dailyquota q
     where (q.organization_id, q.day) in (select * from unnest(%s::uuid[], %s::date[]))
     order by q.organization_id, q.day for update
+"""
+_USED = """
+    select q.organization_id, q.used from risk_management_dailyquota q
+    join unnest(%(owners)s::uuid[], %(days)s::date[]) as asked (organization_id, day)
+        on q.organization_id = asked.organization_id and q.day = asked.day
 """
 _GIVE_BACK = "select risk_management_give_back(%s::uuid, %s, %s::uuid[], %s::uuid[])"
 
@@ -92,10 +97,5 @@ def give_back(signal_id: UUID, accounts: Sequence[tuple[UUID, UUID]], *, now: da
 
 def used(days: Mapping[UUID, date]) -> Mapping[UUID, int]:
     """Return how many places of its day each organization has taken, with one query."""
-    rows = DailyQuota.objects.filter(organization_id__in=list(days), day__in=_distinct(days.values()))
-    taken = {(row.organization_id, row.day): row.used for row in rows}
-    return {organization_id: taken.get((organization_id, day), 0) for organization_id, day in days.items()}
-
-
-def _distinct(days: Collection[date]) -> list[date]:
-    return sorted(set(days))
+    taken = dict(ask(_USED, {"owners": ids(days), "days": list(days.values())}))
+    return {organization_id: taken.get(organization_id, 0) for organization_id in days}

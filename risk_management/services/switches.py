@@ -17,7 +17,6 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts import audit, outbox
@@ -29,6 +28,7 @@ from accounts.services.reasons import clean_reason
 from accounts.tenancy import tenant_scope
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.ids import new_id
+from mikrobot_platform.db.prepared import ids
 from mikrobot_platform.kernel.events import EventName
 from risk_management.models import Level, Switch
 from risk_management.rules import facts
@@ -51,10 +51,10 @@ def load(organizations: Collection[UUID], *, now: datetime, strategy_id: UUID | 
 
     A strategy that an organization has switched off for itself is off for that organization, and for nobody else.
     """
-    rows = list(
-        Switch.objects.filter(
-            Q(until=None) | Q(until__gt=now), organization_id__in=[PLATFORM_ID, *organizations], lifted_at=None
-        )
+    rows: list[Switch] = Switch.objects.fetch(
+        "t.organization_id = any(%(owners)s::uuid[]) and t.lifted_at is null"
+        " and (t.until is null or t.until > %(now)s)",
+        {"owners": ids([PLATFORM_ID, *organizations]), "now": now},
     )
     whole: dict[UUID, list[Switch]] = {}
     accounts: dict[UUID, list[Switch]] = {}

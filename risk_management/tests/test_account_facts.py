@@ -6,10 +6,13 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
+from typing import Any
 from uuid import UUID
 
+import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
+from psycopg import Cursor
 
 from accounts.models import TradingAccount
 from accounts.services import staff
@@ -17,6 +20,7 @@ from accounts.tenancy import atomic, system_scope, tenant_scope
 from accounts.tests import people
 from accounts.tests.people import Team, team
 from accounts.tiers import Tier
+from mikrobot_platform.db import prepared
 from mikrobot_platform.db.ids import new_id
 from risk_management.compliance.account import Event, Opened, Settled, Snapshot
 from risk_management.kelly import Kelly, TradeStats, half_kelly
@@ -229,14 +233,23 @@ def test_a_suspended_organization_opens_nothing() -> None:
 
 
 # --- How it is read --------------------------------------------------------------------------------------------------
-def test_one_query_a_table_however_many_accounts() -> None:
+def test_one_query_a_table_however_many_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    class Counting(Cursor[Any]):
+        def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+            asked.append(query)
+            return super().execute(query, *args, **kwargs)
+
+    monkeypatch.setattr(prepared, "Cursor", Counting)
     casts = [team() for _ in range(3)]
     accounts = [trading_account(cast, f"Paper {number}") for cast in casts for number in range(3)]
     counts = []
     for shard in (accounts[:1], accounts):
         with system_scope(SCOPE), CaptureQueriesContext(connections["engine"]) as queries:
+            asked.clear()
             assert len(account_facts.load(shard, symbol="EURUSD", now=NOW).accounts) == len(shard)
-        counts.append(len(queries))
+        counts.append(len(asked) + len(queries))
     assert counts == [9, 9]
 
 

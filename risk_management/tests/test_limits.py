@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from accounts.access import Refused
 from accounts.models import AuditEntry, OutboxEvent, User
+from accounts.models.base import Several
 from accounts.services import organizations
 from accounts.tenancy import atomic, system_scope, tenant_scope
 from accounts.tests import people
@@ -167,7 +168,9 @@ def holds(cast: Team, account: Any, now: datetime) -> Limits:
         found = limits.standing(account, now=now)
     assert found is not None
     with system_scope(SCOPE):
-        assert limits.load([account], now=now) == {account: found.now}  # the gate reads the same
+        assert limits.load(Several.of([(cast.house.pk, account)]), now=now) == {
+            account: found.now
+        }  # the gate reads the same
     return found.now
 
 

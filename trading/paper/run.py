@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -14,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from mikrobot_platform.kernel.money import currency
+from mikrobot_platform.kernel.undisturbed import settle
 from trading.engine.matching.terms import Terms
 from trading.paper.admin import Clock
 from trading.paper.ledger import Ledger, Taken
@@ -59,8 +59,7 @@ def run(options: argparse.Namespace, *, admin_token: str, alive: Callable[[], No
     server = Server(ledger, prices, venue, clock, admin_token=admin_token)
     server.latency_ms[""] = options.latency_ms
     # Books are values without cycles: looking for some among a million of them stalls everybody for nothing.
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    settle()
     try:
         asyncio.run(_serve(server, options.address, options.tick_ms, alive))
     finally:

@@ -34,6 +34,8 @@ from trading.tests.sources import make_source, rest, rows, swept
 from trading.tests.story import make_follower, make_strategy, tell_prices, venue
 from trading.tracking import reconcile
 
+pytestmark = pytest.mark.early
+
 AT_ONCE = 20  # signals of one house; its day has fifty places, and it was seen long enough ago after as many
 # One after the other they leave nobody with a position that is too large for his money.
 TO_AND_FRO: Sequence[dict[str, Any]] = (

@@ -41,6 +41,8 @@ from trading.models import RawState, ReadBy, Source
 from trading.tests.files import NAME, file_source, place, signal, state, write
 from trading.tests.sources import NOW, rows
 
+pytestmark = pytest.mark.early
+
 
 @pytest.fixture(scope="module", name="cast")
 def shared_cast() -> Team:
