@@ -28,6 +28,7 @@ from trading.desk import broker_of
 from trading.models import Order, Shard
 
 TASK = "bench.naive_account"
+QUEUE = "slow"
 
 
 @shared_task(name=TASK, base=HouseTask)

@@ -18,9 +18,9 @@ PATIENCE_S = 60
 
 
 @contextmanager
-def workers(folder: Path, environment: Mapping[str, str], *include: str) -> Iterator[None]:
-    """Run the worker of the queue `signals` until the end; `include` are modules that it imports besides."""
-    program = worker("signals", ["signals"], {**os.environ, **environment}, processes=PROCESSES)
+def workers(folder: Path, environment: Mapping[str, str], *include: str, queue: str = "signals") -> Iterator[None]:
+    """Run a queue's worker until the end; `include` are modules that it imports besides."""
+    program = worker(queue, [queue], {**os.environ, **environment}, processes=PROCESSES)
     command = [*program.argv, *(word for module in include for word in ("--include", module))]
     with (folder / "worker.log").open("wb") as log:
         process = subprocess.Popen(command, env=program.environment, cwd=program.folder, stdout=log, stderr=log)
