@@ -18,7 +18,7 @@ from uuid import UUID
 from accounts.models.audit import PLATFORM_ID
 from accounts.tenancy import system_scope
 from mikrobot_platform.db.ids import new_id
-from mikrobot_platform.db.prepared import ask
+from mikrobot_platform.db.prepared import array, ask
 from mikrobot_platform.kernel.decisions import Code, refusal
 from mikrobot_platform.kernel.orders import MAX_CLIENT_ID, OrderState, OrderType, Purpose
 from risk_management.rules.facts import AccountFacts, Missing, known
@@ -195,13 +195,13 @@ def _write_orders(
     expires = now + timedelta(seconds=known(loaded.shared.strategy).max_signal_age_s)
     accounts = [_id(account) for account, _ in taking]
     values: dict[str, Any] = {
-        "ids": [new_id() for _ in taking],
-        "organizations": [UUID(account.organization) for account, _ in taking],
-        "accounts": accounts,
-        "client_ids": [client_id(shard.signal_id, account, Purpose.ENTRY) for account in accounts],
-        "receipts": [fresh[account] for account in accounts],
-        "quantities": [paper.ruled.quantity for _, paper in taking],
-        "risks": [paper.ruled.risk for _, paper in taking],
+        "ids": array(new_id() for _ in taking),
+        "organizations": array(account.organization for account, _ in taking),
+        "accounts": array(accounts),
+        "client_ids": array(client_id(shard.signal_id, account, Purpose.ENTRY) for account in accounts),
+        "receipts": array(fresh[account] for account in accounts),
+        "quantities": array(paper.ruled.quantity for _, paper in taking),
+        "risks": array(paper.ruled.risk for _, paper in taking),
         "signal": shard.signal_id,
         "strategy": shard.strategy_id,
         "symbol": signal.symbol,

@@ -24,7 +24,7 @@ from django.utils import timezone
 
 from accounts import outbox
 from accounts.tenancy import system_scope, tenant_scope
-from mikrobot_platform.db.prepared import ask
+from mikrobot_platform.db.prepared import array, ask
 from mikrobot_platform.kernel.events import EventName
 from mikrobot_platform.kernel.market import Price, Quantity, Side
 from mikrobot_platform.kernel.orders import MOVES, OrderReport, OrderRequest, OrderState, OrderType, TimeInForce
@@ -42,7 +42,7 @@ ANSWER_S = 10  # an account that has not answered by then is asked about later
 # the venue for the order after SILENCE, and what it does not have then must not arrive any more.
 SEND_WITHIN = timedelta(seconds=5)
 SILENCE = SEND_WITHIN + timedelta(seconds=ANSWER_S)  # after which whoever claimed an order is not going to write
-AT_ONCE = 400  # to one venue from one process: a venue that hangs keeps no other waiting
+AT_ONCE = 500  # of one shard to one venue: one that hangs keeps no other waiting, and none waits for an answer twice
 GROUP_MS = 4  # answers of so long are written together
 TOGETHER = 1_000
 MAX_REASON = 300  # letters of what a venue says
@@ -91,12 +91,12 @@ def _claim(orders: Sequence[UUID], now: datetime) -> list[Claimed]:
     if not orders:
         return []
     with system_scope(SCOPE):
-        for organization_id, account_id, signal_id in ask(WITHDRAW, {"orders": list(orders), "now": now}):
+        for organization_id, account_id, signal_id in ask(WITHDRAW, {"orders": array(orders), "now": now}):
             quota.give_back(signal_id, [(organization_id, account_id)], now=now)
         claimed_at = (
             timezone.now()
         )  # by the clock of those who will look for forgotten ones, whatever `now` was planned with
-        rows = ask(CLAIM, {"orders": list(orders), "now": claimed_at, "who": _WHO})
+        rows = ask(CLAIM, {"orders": array(orders), "now": claimed_at, "who": _WHO})
     return [_claimed(row, claimed_at) for row in rows]
 
 
@@ -230,18 +230,19 @@ wait = _recorder.wait
 
 def record(answers: Sequence[Answer]) -> None:
     """Write down how orders stand; one that has gone on meanwhile is not moved back."""
+    reports = [answer.report for answer in answers]
     values: dict[str, Any] = {
-        "organizations": [answer.claimed.door.organization_id for answer in answers],
-        "orders": [answer.claimed.order_id for answer in answers],
-        "states": [answer.state.value for answer in answers],
+        "organizations": array(answer.claimed.door.organization_id for answer in answers),
+        "orders": array(answer.claimed.order_id for answer in answers),
+        "states": array(answer.state.value for answer in answers),
         "codes": [answer.code for answer in answers],
         "reasons": [_reason(answer) for answer in answers],
-        "venue_orders": [answer.report.venue_order_id if answer.report else "" for answer in answers],
-        "revisions": [answer.report.revision if answer.report else 0 for answer in answers],
-        "filled": [answer.report.filled if answer.report else Decimal(0) for answer in answers],
-        "prices": [answer.report.average_price if answer.report else None for answer in answers],
-        "times": [answer.at for answer in answers],
-        "claims": [answer.claimed.claimed_at for answer in answers],
+        "venue_orders": [report.venue_order_id if report else "" for report in reports],
+        "revisions": array(report.revision if report else 0 for report in reports),
+        "filled": array(report.filled if report else 0 for report in reports),
+        "prices": array(report.average_price if report else None for report in reports),
+        "times": array(answer.at for answer in answers),
+        "claims": array(answer.claimed.claimed_at for answer in answers),
         "befores": [before for before, _ in _MOVES],
         "afters": [after for _, after in _MOVES],
     }

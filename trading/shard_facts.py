@@ -22,7 +22,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from accounts.models import TradingAccount
 from accounts.models.base import Several
 from mikrobot_platform.db import scope as scopes
-from mikrobot_platform.db.prepared import ask, ids
+from mikrobot_platform.db.prepared import array, ask
 from mikrobot_platform.kernel import plain
 from mikrobot_platform.kernel.instruments import InstrumentSpec
 from mikrobot_platform.kernel.market import Price, Quantity, Side
@@ -260,7 +260,7 @@ class _Own:
     def load(cls, accounts: Sequence[AccountFacts], symbol: str, *, strategy_id: UUID) -> _Own:
         """Read them, one query a table, and one more for what stands between two of them."""
         several = Several.of([(one.organization, one.account) for one in accounts])
-        owners = ids({one.organization for one in accounts})
+        owners = array({one.organization for one in accounts})
         return cls(
             strategy_id=strategy_id,
             follows={
@@ -360,9 +360,9 @@ def _hours(window: Mapping[str, Any], day: int) -> str:
 
 
 def _follow(row: Follow, parameters: Parameters) -> FollowTerms | Missing:
-    how = {"windows": row.windows, "overrides": row.overrides}
+    how = plain.canonical([row.windows, row.overrides]) if row.windows or row.overrides else "[[], {}]"
     return _follow_of(
-        row.risk_mode, row.risk_value, plain.canonical(how), tuple(row.sides), tuple(row.symbols), row.is_paused,
+        row.risk_mode, row.risk_value, how, tuple(row.sides), tuple(row.symbols), row.is_paused,
         parameters.risk_percent, _range(parameters),
     )  # fmt: skip
 
@@ -383,15 +383,15 @@ def _follow_of(  # noqa: PLR0917 - the cache takes them by place
         mode = PercentOfBalance(percent=risk_value)
     elif risk_mode == RiskMode.QUANTITY and risk_value is not None:
         mode = FixedQuantity(quantity=Quantity(risk_value))
-    said = json.loads(how)
-    zones = {str(window["zone"]) for window in said["windows"]}
+    hours_said, overrides = json.loads(how)
+    zones = {str(window["zone"]) for window in hours_said}
     if len(zones) > 1:
         return Missing("the hours of the follow, which stand in several time zones")
-    hours = [_hours(window, day) for window in said["windows"] for day in window["days"]]
-    narrowed = _narrowed(own, said["overrides"])
+    hours = [_hours(window, day) for window in hours_said for day in window["days"]]
+    narrowed = _narrowed(own, overrides)
     if isinstance(narrowed, Missing):
         return narrowed
-    most = said["overrides"].get("max_positions")
+    most = overrides.get("max_positions")
     found = FollowTerms(
         is_active=not is_paused,
         mode=mode,

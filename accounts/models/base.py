@@ -12,7 +12,7 @@ from django.db.models.base import ModelState
 
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.ids import new_id
-from mikrobot_platform.db.prepared import ask, ids
+from mikrobot_platform.db.prepared import array, ask
 from mikrobot_platform.db.scope import NoTenant, ScopeError
 
 
@@ -70,7 +70,7 @@ class Several:
     def of(cls, accounts: Iterable[tuple[UUID | str, UUID | str]]) -> Self:
         """Take pairs of owner and account."""
         pairs = list(accounts)
-        return cls(ids(owner for owner, _ in pairs), ids(account for _, account in pairs))
+        return cls(array(owner for owner, _ in pairs), array(account for _, account in pairs))
 
 
 _WANTED = "unnest(%(owners)s::uuid[], %(accounts)s::uuid[]) as wanted (organization_id, account_id)"

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from accounts.models import Organization
 from accounts.tiers import Tier
-from mikrobot_platform.db.prepared import ask, ids
+from mikrobot_platform.db.prepared import array, ask
 
 _GRANTED = """
     select distinct on (organization_id) organization_id, tier from accounts_tiergrant
@@ -28,5 +28,5 @@ def tier_of(organization: Organization, *, now: datetime) -> Tier:
 
 def tiers_of(organizations: Collection[UUID], *, now: datetime) -> Mapping[UUID, Tier]:
     """Return the tier of each organization, with one query."""
-    granted = {one: Tier(tier) for one, tier in ask(_GRANTED, {"organizations": ids(organizations), "now": now})}
+    granted = {one: Tier(tier) for one, tier in ask(_GRANTED, {"organizations": array(organizations), "now": now})}
     return {one: granted.get(one, Tier.TRIAL) for one in organizations}

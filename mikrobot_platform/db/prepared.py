@@ -7,6 +7,8 @@ statement that is most of the work. Behind PgBouncer nothing is kept (settings.p
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +34,9 @@ def ask(statement: str, values: Mapping[str, Any] | Sequence[Any]) -> list[tuple
         return list(cursor.fetchall()) if told is not None and told.nfields else []
 
 
-def ids(values: Iterable[UUID | str]) -> str:
-    """Write ids as the text of an array, for `%(name)s::uuid[]`: psycopg writes a list of them one by one in Python."""
-    return f"{{{','.join(map(str, values))}}}"
+def array(values: Iterable[UUID | Decimal | date | int | str | None]) -> str:
+    """Write ids, figures, moments or words of our own as the text of an array, for `%(name)s::uuid[]` and the like.
+
+    psycopg writes a list one by one in Python. Nothing is quoted here: texts of others are handed over as lists.
+    """
+    return f"{{{','.join(['NULL' if value is None else str(value) for value in values])}}}"

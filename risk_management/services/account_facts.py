@@ -17,7 +17,7 @@ from accounts.models import AccountStatus, Organization, TradingAccount
 from accounts.models.base import Several, fetch
 from accounts.services.tiers import tiers_of
 from accounts.tiers import TERMS, Tier
-from mikrobot_platform.db.prepared import ask, ids
+from mikrobot_platform.db.prepared import array, ask
 from mikrobot_platform.kernel import plain
 from mikrobot_platform.kernel.money import Currency
 from risk_management.compliance.account import AccountState as FirmState
@@ -84,7 +84,7 @@ def load(
     `with_stats` are those whose setting asks how their trades went; None: it is not known which, so all.
     """
     rows: list[TradingAccount] = TradingAccount.objects.fetch(
-        "t.id = any(%(ids)s::uuid[])", {"ids": ids(accounts)}, defer=["credentials"]
+        "t.id = any(%(ids)s::uuid[])", {"ids": array(accounts)}, defer=["credentials"]
     )
     rows.sort(key=lambda row: (row.organization_id, row.pk))
     owners = sorted({row.organization_id for row in rows})
@@ -118,7 +118,7 @@ def load(
 
 def _houses(owners: Sequence[UUID], now: datetime) -> Mapping[UUID, _House]:
     """Describe each organization; one that is out of sight is not described, and its facts are missing."""
-    found: list[Organization] = fetch(Organization, "t.id = any(%(ids)s::uuid[])", {"ids": ids(owners)})
+    found: list[Organization] = fetch(Organization, "t.id = any(%(ids)s::uuid[])", {"ids": array(owners)})
     zones = {row.pk: row.zone_at(now) for row in found}
     active = {row.pk for row in found if not row.is_suspended and not row.is_closing}
     tiers = tiers_of(list(owners), now=now)
@@ -254,7 +254,7 @@ def _ledgers(several: Several, houses: Mapping[UUID, _House], symbol: str, now: 
         "symbol": symbol,
         "owners": several.owners,
         "accounts": several.accounts,
-        "houses": ids(houses),
+        "houses": array(houses),
         "days": [one.day.starts for one in of],
         "weeks": [one.week.starts for one in of],
         "months": [one.month.starts for one in of],

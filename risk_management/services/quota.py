@@ -9,10 +9,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db import connections
-
-from mikrobot_platform.db import scope as scopes
-from mikrobot_platform.db.prepared import ask, ids
+from mikrobot_platform.db.prepared import array, ask
 
 _ADMIT = "select risk_management_admit(%s::uuid, %s, %s::uuid[], %s::uuid[], %s::date[], %s::integer[])"
 _MAKE = """
@@ -56,11 +53,9 @@ def hold(days: Collection[tuple[UUID, date]]) -> Mapping[tuple[UUID, date], int]
     if not days:
         return {}
     several = sorted(set(days))
-    values: list[Any] = [[owner for owner, _ in several], [day for _, day in several]]
-    with connections[scopes.current().alias].cursor() as cursor:
-        cursor.execute(_MAKE, values)
-        cursor.execute(_HOLD, values)
-        return {(owner, day): used for owner, day, used in cursor.fetchall()}
+    values: list[Any] = [array(owner for owner, _ in several), array(day for _, day in several)]
+    ask(_MAKE, values)
+    return {(owner, day): used for owner, day, used in ask(_HOLD, values)}
 
 
 def admit(signal_id: UUID, wishes: Sequence[Wish], *, now: datetime) -> frozenset[UUID]:
@@ -74,14 +69,12 @@ def admit(signal_id: UUID, wishes: Sequence[Wish], *, now: datetime) -> frozense
     values: list[Any] = [
         signal_id,
         now,
-        [wish.organization_id for wish in wishes],
-        [wish.account_id for wish in wishes],
-        [wish.day for wish in wishes],
-        [wish.limit for wish in wishes],
+        array(wish.organization_id for wish in wishes),
+        array(wish.account_id for wish in wishes),
+        array(wish.day for wish in wishes),
+        array(wish.limit for wish in wishes),
     ]
-    with connections[scopes.current().alias].cursor() as cursor:
-        cursor.execute(_ADMIT, values)
-        return frozenset(account_id for (account_id,) in cursor.fetchall())
+    return frozenset(account_id for (account_id,) in ask(_ADMIT, values))
 
 
 def give_back(signal_id: UUID, accounts: Sequence[tuple[UUID, UUID]], *, now: datetime) -> int:
@@ -89,13 +82,14 @@ def give_back(signal_id: UUID, accounts: Sequence[tuple[UUID, UUID]], *, now: da
 
     Twice frees no second place. Never for an order of which nobody knows what became: it may be at the venue.
     """
-    values: list[Any] = [signal_id, now, [one for one, _ in accounts], [account for _, account in accounts]]
-    with connections[scopes.current().alias].cursor() as cursor:
-        cursor.execute(_GIVE_BACK, values)
-        return int(cursor.fetchone()[0])
+    values: list[Any] = [
+        signal_id, now, array(owner for owner, _ in accounts), array(account for _, account in accounts)
+    ]  # fmt: skip
+    [(freed,)] = ask(_GIVE_BACK, values)
+    return int(freed)
 
 
 def used(days: Mapping[UUID, date]) -> Mapping[UUID, int]:
     """Return how many places of its day each organization has taken, with one query."""
-    taken = dict(ask(_USED, {"owners": ids(days), "days": list(days.values())}))
+    taken = dict(ask(_USED, {"owners": array(days), "days": array(days.values())}))
     return {organization_id: taken.get(organization_id, 0) for organization_id in days}

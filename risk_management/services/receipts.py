@@ -15,6 +15,7 @@ from accounts.models.audit import PLATFORM_ID
 from accounts.tenancy import system_scope
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.ids import new_id
+from mikrobot_platform.db.prepared import array
 from risk_management.models import Receipt, SharedFacts
 from risk_management.rules import VERSION
 from risk_management.rules import receipt as papers
@@ -26,7 +27,7 @@ ROWS = 500  # of a chain in memory at a time
 _WRITE = """
     select account, receipt from risk_management_write_receipts(
         %b::uuid, %b::uuid, %b::timestamptz, %b::uuid, %b::text,
-        %b::uuid[], %b::uuid[], %b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[])
+        %s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %b::text[], %b::text[])
 """
 _DECIDED = ("verdict", "code", "evidence")
 # What is worked out from the facts themselves; whatever else stands among the versions was told by the caller.
@@ -52,11 +53,11 @@ def write(
         raise ValueError("receipts of one batch are of one signal, one moment and one set of shared facts")
     values: list[object] = [
         owner, signal_id, at, new_id(), shared,
-        [new_id() for _ in decided],
-        [UUID(facts.organization) for facts, _paper in decided],
-        [UUID(facts.account) for facts, _paper in decided],
-        [paper.ruled.verdict.value for _facts, paper in decided],
-        [paper.ruled.code.value for _facts, paper in decided],
+        array(new_id() for _ in decided),
+        array(facts.organization for facts, _paper in decided),
+        array(facts.account for facts, _paper in decided),
+        array(paper.ruled.verdict.value for _facts, paper in decided),
+        array(paper.ruled.code.value for _facts, paper in decided),
         [paper.text for _facts, paper in decided],
         [paper.facts.account for _facts, paper in decided],
     ]  # fmt: skip

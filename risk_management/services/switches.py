@@ -28,7 +28,7 @@ from accounts.services.reasons import clean_reason
 from accounts.tenancy import tenant_scope
 from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.ids import new_id
-from mikrobot_platform.db.prepared import ids
+from mikrobot_platform.db.prepared import array
 from mikrobot_platform.kernel.events import EventName
 from risk_management.models import Level, Switch
 from risk_management.rules import facts
@@ -54,7 +54,7 @@ def load(organizations: Collection[UUID], *, now: datetime, strategy_id: UUID | 
     rows: list[Switch] = Switch.objects.fetch(
         "t.organization_id = any(%(owners)s::uuid[]) and t.lifted_at is null"
         " and (t.until is null or t.until > %(now)s)",
-        {"owners": ids([PLATFORM_ID, *organizations]), "now": now},
+        {"owners": array([PLATFORM_ID, *organizations]), "now": now},
     )
     whole: dict[UUID, list[Switch]] = {}
     accounts: dict[UUID, list[Switch]] = {}
