@@ -24,6 +24,7 @@ from django.utils import timezone
 
 from accounts import outbox
 from accounts.tenancy import system_scope, tenant_scope
+from mikrobot_platform.db import scope as scopes
 from mikrobot_platform.db.prepared import array, ask
 from mikrobot_platform.kernel.events import EventName
 from mikrobot_platform.kernel.market import Price, Quantity, Side
@@ -207,6 +208,9 @@ class _Recorder:
             with self._lock:
                 self._open -= len(answers)
                 self._settled.notify_all()
+            own: Any = connections[scopes.ENGINE]
+            if own.pool and self._answers.empty():
+                own.close()  # back to the pool: others of this process need it meanwhile
 
     def _write(self, answers: Sequence[Answer]) -> None:
         """Write them, and wait for the database if need be: nobody else knows what was answered."""

@@ -6,7 +6,6 @@ positions and orders with what they are worth now, the terms of its venue, price
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,28 +27,23 @@ from mikrobot_platform.kernel.instruments import InstrumentSpec
 from mikrobot_platform.kernel.market import Price, Quantity, Side
 from mikrobot_platform.kernel.money import Currency, Money
 from mikrobot_platform.kernel.orders import OrderState
-from mikrobot_platform.kernel.sessions import windows
 from mikrobot_platform.kernel.signals import OrderKind, SignalDraft
 from risk_management import catalogue
 from risk_management.rules import facts as gate
 from risk_management.rules.facts import AccountFacts, Missing, Shared, Sibling, Terms
-from risk_management.rules.settings import Follow as FollowTerms
-from risk_management.rules.settings import Hours
 from risk_management.rules.settings import Strategy as StrategyTerms
 from risk_management.services import account_facts
-from risk_management.sizing import FixedQuantity, PercentOfBalance, RangeGate
 from trading import quotes
 from trading.engine import levels, stored
 from trading.engine.signal_facts import Quote
-from trading.models import Follow, Order, Position, PositionState, RiskMode, Shard, Signal, Strategy, VenueLink
+from trading.following import range_of, terms_of
+from trading.models import Follow, Order, Position, PositionState, Shard, Signal, Strategy, VenueLink
 from trading.strategies import Parameters
 from trading.worth import Worth
 
 log = logging.getLogger(__name__)
 
-BOTH = frozenset(Side)
 NOBODY_ASKS: frozenset[UUID] = frozenset()  # how its trades went: no follow can be set to half Kelly
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,27 +167,10 @@ def _shared(
             version=strategy.version,
             max_signal_age_s=parameters.rules.max_age_s,
             max_quote_age_s=parameters.rules.max_quote_age_s,
-            range_gate=_range(parameters),
+            range_gate=range_of(parameters),
             max_positions=parameters.max_positions,
         ),
     )
-
-
-def _range(parameters: Parameters) -> RangeGate | None:
-    if not parameters.atr_pips_max:
-        return None
-    return RangeGate(min_pips=parameters.atr_pips_min, max_pips=parameters.atr_pips_max)
-
-
-def _narrowed(own: RangeGate | None, overrides: Mapping[str, str]) -> RangeGate | Missing | None:
-    """Bring the ends of the strategy's range nearer, as a follow asks; never farther apart. None: it asks nothing."""
-    if own is None or not overrides.keys() & {"atr_pips_min", "atr_pips_max"}:
-        return None
-    least = max(own.min_pips, Decimal(overrides.get("atr_pips_min", own.min_pips)))
-    most = min(own.max_pips, Decimal(overrides.get("atr_pips_max", own.max_pips)))
-    if least > most:
-        return Missing("a range of the follow that lets anything through")
-    return replace(own, min_pips=least, max_pips=most)
 
 
 def _signal(signal: Signal, draft: SignalDraft, spec: InstrumentSpec | None, quote: Quote | None) -> gate.Signal:
@@ -292,7 +269,7 @@ class _Own:
         worth = Worth(currency=account.currency, prices=prices, rates=rates, now=now)
         return replace(
             account,
-            follow=account.follow if follow is None else _follow(follow, parameters),
+            follow=account.follow if follow is None else terms_of(follow, parameters),
             terms=_terms(link, account.currency),
             # Before ours and theirs were compared for the first time nobody knows what an account holds.
             positions=_unseen(link) or tuple(worth.position(one) for one in self.positions.get(own, ())),
@@ -351,54 +328,3 @@ def _terms(link: VenueLink | None, currency: Currency) -> Terms | Missing:
 def _terms_of(leverage: Decimal, commission: Decimal | None, currency: Currency) -> Terms:
     paid = None if commission is None else Money(amount=commission, currency=currency)
     return plain.recall(Terms, plain.text(Terms(leverage=leverage, commission=paid)))
-
-
-def _hours(window: Mapping[str, Any], day: int) -> str:
-    """Write one day of a window; where it runs past midnight it is named by the day on which it ends."""
-    runs_over = window["from"] >= window["to"]
-    return f"{_DAYS[day % 7 if runs_over else day - 1]} {window['from']}-{window['to']}"
-
-
-def _follow(row: Follow, parameters: Parameters) -> FollowTerms | Missing:
-    how = plain.canonical([row.windows, row.overrides]) if row.windows or row.overrides else "[[], {}]"
-    return _follow_of(
-        row.risk_mode, row.risk_value, how, tuple(row.sides), tuple(row.symbols), row.is_paused,
-        parameters.risk_percent, _range(parameters),
-    )  # fmt: skip
-
-
-@lru_cache(maxsize=4_096)
-def _follow_of(  # noqa: PLR0917 - the cache takes them by place
-    risk_mode: str,
-    risk_value: Decimal | None,
-    how: str,
-    sides: tuple[str, ...],
-    symbols: tuple[str, ...],
-    is_paused: bool,
-    risk_percent: Decimal,
-    own: RangeGate | None,
-) -> FollowTerms | Missing:
-    mode: PercentOfBalance | FixedQuantity = PercentOfBalance(percent=risk_percent)
-    if risk_mode == RiskMode.PERCENT and risk_value is not None:
-        mode = PercentOfBalance(percent=risk_value)
-    elif risk_mode == RiskMode.QUANTITY and risk_value is not None:
-        mode = FixedQuantity(quantity=Quantity(risk_value))
-    hours_said, overrides = json.loads(how)
-    zones = {str(window["zone"]) for window in hours_said}
-    if len(zones) > 1:
-        return Missing("the hours of the follow, which stand in several time zones")
-    hours = [_hours(window, day) for window in hours_said for day in window["days"]]
-    narrowed = _narrowed(own, overrides)
-    if isinstance(narrowed, Missing):
-        return narrowed
-    most = overrides.get("max_positions")
-    found = FollowTerms(
-        is_active=not is_paused,
-        mode=mode,
-        hours=Hours(zone=zones.pop(), windows=windows(*hours)) if hours else None,
-        sides=frozenset(Side(side) for side in sides) or BOTH,
-        symbols=frozenset(symbols) or None,
-        max_positions=None if most is None else int(Decimal(most)),
-        range_gate=narrowed,
-    )
-    return plain.recall(FollowTerms, plain.text(found))

@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mikrobot_platform.local import identity
@@ -39,11 +39,14 @@ THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "o
 class Postgres:
     """Know one data directory: make it, refuse it, start a server on it."""
 
-    def __init__(self, data: Path, port: int, password: str, *, is_throwaway: bool = False) -> None:
+    def __init__(
+        self, data: Path, port: int, password: str, *, is_throwaway: bool = False, more: Mapping[str, str] | None = None
+    ) -> None:
         self.data = data
         self.port = port
         self._password = password
         self._is_throwaway = is_throwaway
+        self._more = more or {}  # settings
         self._binaries = find_binaries()
         self._check_version()
         self._identity = identity.choose(self._binaries / "postgres", data)
@@ -104,6 +107,7 @@ class Postgres:
         settings = {
             **SETTINGS,
             **(THROWAWAY if self._is_throwaway else {}),
+            **self._more,
             "port": str(self.port),
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mikrobot_platform.local import ports, roles
@@ -28,15 +28,16 @@ class Throwaway:
     Tests need no disk to be sure of; where commits are to cost what they cost, the stores are durable.
     """
 
-    def __init__(self, *, is_durable: bool = False) -> None:
+    def __init__(self, *, is_durable: bool = False, postgres: Mapping[str, str] | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="mikrobot-test-"))
         self._guard = Guard()
         self._guard.remove_at_end(self.folder)
         self._children: list[Child] = []
         try:
             self._postgres = Postgres(
-                self.folder / "postgres", ports.free_port(), random_text(), is_throwaway=not is_durable
-            )
+                self.folder / "postgres", ports.free_port(), random_text(), is_throwaway=not is_durable,
+                more=postgres,
+            )  # fmt: skip
             self._redis = Redis(
                 self.folder / "redis",
                 ports.free_port(avoid=frozenset({self._postgres.port})),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from mikrobot_platform.kernel.money import currency
 from trading.engine.matching.market import Bar
 from trading.engine.matching.terms import Terms
 from trading.paper.faults import Fault, Faults
-from trading.paper.ledger import Ledger
+from trading.paper.ledger import Ledger, order_codec
 from trading.paper.prices import Prices
 from trading.paper.venue import Refused, Venue, quote_of
 
@@ -102,11 +103,15 @@ def _open(console: Console, told: Mapping[str, Any], now: datetime) -> None:
 
 
 def _count(console: Console, told: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """Count orders and fills by account and client id, and open positions by account."""
+    """Count orders and fills by account and client id, tell when orders came first, and open positions by account."""
     counted: dict[str, Any] = {table: {} for table in ("orders", "fills")}
     for table, by_account in counted.items():
         for account, client_id, number in console.ledger.counts(table):
             by_account.setdefault(account, {})[client_id] = number
+    counted["arrived"] = {}
+    for account, client_id, report in console.ledger.first_reports():
+        arrived = order_codec.read(json.loads(report)).at
+        counted["arrived"].setdefault(account, {})[client_id] = arrived.isoformat()
     counted["positions"] = {
         account.name: {held.symbol: format(_signed(held), "f") for held in account.book.positions}
         for account in console.venue.accounts()

@@ -118,7 +118,7 @@ class PaperProcess:
         self.ask("fault", kind=kind, **told)
 
     def count(self) -> dict[str, Any]:
-        """Count: orders and fills by account and client id, positions by account and symbol."""
+        """Count orders and fills by account and client id, with when orders came first, and positions by symbol."""
         counted: dict[str, Any] = self.ask("count")
         return counted
 

@@ -182,3 +182,11 @@ class Ledger:
             f"select a.name, t.client_id, {what} from {source} t join accounts a on a.number = t.account"  # noqa: S608
             " group by 1, 2 order by 1, 2"
         ).fetchall()
+
+    def first_reports(self) -> list[tuple[str, str, str]]:
+        """List the first report of every account's every client id."""
+        self._flush()
+        return self._database.execute(
+            "select a.name, t.client_id, t.report from orders t join accounts a on a.number = t.account"
+            " where t.seq in (select min(seq) from orders group by account, client_id) order by 1, 2"
+        ).fetchall()

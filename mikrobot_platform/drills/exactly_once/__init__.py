@@ -115,7 +115,7 @@ class _Told:
 # --- The servers, and the stage that stands on them ------------------------------------------------------------------
 def _rehearse(parameters: Mapping[str, int], broken: str, report: Path) -> Iterator[Mapping[str, Any]]:
     """Run the stage on servers of its own, which are started again whenever it ends one; tell what it tells."""
-    servers = Throwaway(is_durable=True)
+    servers = Throwaway(is_durable=True, postgres={"track_commit_timestamp": "on"})
     lines, log = servers.folder / "lines.jsonl", servers.folder / "hands.log"
     try:
         environment = _environment(servers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -33,7 +34,8 @@ _TAKEN = frozenset({"taken", "reduced"})
 _ROWS: Mapping[str, str] = {
     "orders": "select organization_id, account_id, id, client_id, purpose, state, reason_code, signal_id, receipt_id,"
     " asked_at from trading_order where organization_id = any(%(owners)s)",
-    "receipts": "select organization_id, account_id, id, signal_id, verdict, body::jsonb ->> 'sentence'"
+    "receipts": "select organization_id, account_id, id, signal_id, verdict, body::jsonb ->> 'sentence',"
+    " pg_xact_commit_timestamp(xmin)"
     " from risk_management_receipt"
     " where organization_id = any(%(owners)s)",
     "fills": "select organization_id, account_id, client_id, count(*) from trading_fill"
@@ -76,6 +78,7 @@ class Books:
     unplanned: set[UUID] = field(default_factory=set)
     orders: list[Row] = field(default_factory=list)
     receipts: dict[UUID, tuple[UUID, UUID, str]] = field(default_factory=dict)  # id -> account, signal, verdict
+    committed: dict[UUID, datetime] = field(default_factory=dict)  # when receipts were, and the orders of them
     ends: Counter[str] = field(default_factory=Counter)
     fills: dict[tuple[UUID, str], int] = field(default_factory=dict)
     positions: list[tuple[Any, ...]] = field(default_factory=list)
@@ -112,7 +115,8 @@ def read(address: str, houses: Sequence[House]) -> list[Books]:
                 signal=signal, receipt=receipt, is_asked_about=asked_at is not None or code in _ASKED_ABOUT,
             )
         )  # fmt: skip
-    for owner, account, pk, signal, verdict, sentence in told["receipts"]:
+    for owner, account, pk, signal, verdict, sentence, committed in told["receipts"]:
+        by_owner[owner].committed[pk] = committed
         by_owner[owner].receipts[pk] = account, signal, verdict
         by_owner[owner].ends[verdict if verdict in _TAKEN else f"{verdict}: {sentence}"] += 1
     for owner, account, client_id, number in told["fills"]:
@@ -220,6 +224,9 @@ def _of_orders(books: Books, theirs: Mapping[str, Mapping[str, Mapping[str, Any]
             yield "lost", f"{said} ended without a reason"
         if (there and order.state in _NOT_THERE) or (fills and order.state in _NEVER_FILLED):
             yield "without_intent", f"{said} is at the venue, with {fills} fills"
+        arrived = theirs["arrived"].get(str(order.account), {}).get(order.client_id)
+        if arrived and order.receipt and datetime.fromisoformat(arrived) < books.committed[order.receipt]:
+            yield "without_intent", f"{said} came to the venue before it was written down"
         if books.fills.get((order.account, order.client_id), 0) != fills:
             yield "books_differ", f"{said} has {fills} fills at the venue"
 

@@ -268,7 +268,9 @@ class Wave:
                 with suppress(psycopg.OperationalError, OSError, ValueError):  # in the middle of a restart
                     counted = self._counted(houses)
                     is_right = all(one.is_right for one in counted)
-                    is_caught = bool(self.broken) and any(one.figures["duplicates"] for one in counted)
+                    is_caught = bool(self.broken) and any(
+                        one.figures[name] for one in counted for name in ("duplicates", "without_intent")
+                    )
                     if is_right or is_caught or time.monotonic() > deadline:
                         return counted
             self._go_on(time.monotonic() + 1)
