@@ -1,4 +1,4 @@
-"""The drill of exactly-once: a sound build passes a few of its runs, and one that sends again is found out."""
+"""The drill of exactly-once: a sound build passes a few of its runs, and each broken one is found out."""
 
 from __future__ import annotations
 
@@ -31,17 +31,19 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, dict[str, Any], str]:
     return process.returncode, json.loads(told)["results"], said
 
 
-def test_a_sound_build_passes_and_one_that_sends_again_does_not() -> None:
-    both = begin(), begin("--broken", "retry")
-    (code, sound, said), (broken_code, broken, _) = (ended(one) for one in both)
+def test_a_sound_build_passes_and_broken_ones_do_not() -> None:
+    three = begin(), begin("--broken", "retry"), begin("--broken", "late-intent")
+    (code, sound, said), (again_code, again, _), (late_code, late, _) = (ended(one) for one in three)
     assert code == 0, said
     assert sound["runs"] == 4
     assert sound["orders"] > 0 < sound["kills"]
     assert not any(sound[name] for name in exactly_once.WRONG)
     assert sound["failed_seeds"] == []
-    assert broken_code == 1
-    assert broken["duplicates"] > 0
-    assert broken["failed_seeds"]
+    assert (again_code, late_code) == (1, 1)
+    assert again["duplicates"] > 0
+    assert again["failed_seeds"]
+    assert late["without_intent"] > 0
+    assert late["failed_seeds"]
 
 
 def test_a_seed_says_what_happens() -> None:
