@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -116,6 +117,24 @@ def look(crowd: Crowd) -> None:
 def tell_price(now: datetime, venue: str = "paper") -> None:
     """Have heard the price."""
     quotes.remember(venue, {SYMBOL: Quote(bid=Price(Decimal(BID)), ask=Price(Decimal(ASK)), at=now)})
+
+
+@contextmanager
+def feed(every_s: float = 1) -> Iterator[None]:
+    """Hear the price again and again, as from a venue that streams: what takes a while to decide needs it fresh."""
+    is_over = threading.Event()
+
+    def hear() -> None:
+        while not is_over.wait(every_s):
+            tell_price(timezone.now())
+
+    thread = threading.Thread(target=hear, name="feed", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 # One after the other they leave nobody with more than one position, however many there are.

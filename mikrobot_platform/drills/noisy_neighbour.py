@@ -10,7 +10,8 @@ import signal
 import threading
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
@@ -25,7 +26,7 @@ from accounts.services.organizations import make_bare
 from accounts.tenancy import atomic, system_scope, tenant_scope
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.drills import crowd, second_venue
-from mikrobot_platform.drills.workers import workers
+from mikrobot_platform.drills.workers import timetable, workers
 from mikrobot_platform.measurement import Measurement, say
 from risk_management.models import AccountLimits, Receipt
 from trading import pipeline, planning, sending
@@ -63,7 +64,7 @@ def run(options: Mapping[str, Any]) -> Measurement:
             make_bare(organization_id, "Drill")
             crowd.settle_in(organization_id, A_HOUSE, people.strategy, second_venue.VENUE)
         environment = {"PAPER_VENUE_URL": paper.base_url, second_venue.ADDRESS: other.base_url}
-        with workers(folder, environment, second_venue.__name__):
+        with workers(folder, environment, second_venue.__name__), timetable("trading.carry_on"):
             results = _compared(people, paper, other, signals, flood)
         results |= _poison(people)
     parameters = {"accounts": accounts, "signals": signals, "flood": flood}
@@ -121,8 +122,24 @@ def _let_through(people: crowd.Crowd, watched: set[UUID], count: int) -> list[fl
             rows = Order.objects.filter(signal_id__in=list(arrived), account_id__in=watched, state="filled")
             found = list(rows.values_list("signal_id", "acknowledged_at"))
         if len(found) == count * len(watched) or time.monotonic() > deadline:
+            if len(found) != count * len(watched):
+                _tell_of_the_lost(arrived, watched)
             return [(at - arrived[signal_id]).total_seconds() * 1000 for signal_id, at in found]
         time.sleep(0.2)
+
+
+def _tell_of_the_lost(signals: Collection[UUID], watched: Collection[UUID]) -> None:
+    """Say what became of those that were not filled."""
+    with system_scope(sending.SCOPE):
+        orders = Order.objects.filter(signal_id__in=signals, account_id__in=watched).exclude(state="filled")
+        told = Counter(orders.values_list("state", "reason_code", "reason"))
+    with system_scope(planning.SCOPE):
+        refused = Receipt.objects.filter(signal_id__in=signals, account_id__in=watched).exclude(verdict="taken")
+        told.update(refused.values_list("verdict", "code"))
+    with system_scope("signals.sweep"):
+        told.update(Signal.objects.filter(pk__in=signals).exclude(state="valid").values_list("state", "sentence"))
+    for what, number in told.most_common(9):
+        say(f"lost: {number} {' '.join(map(str, what))}")
 
 
 def _at(milliseconds: Sequence[float], percent: int) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,25 @@ def workers(folder: Path, environment: Mapping[str, str], *include: str, queue: 
     finally:
         process.terminate()
         process.wait(PATIENCE_S)
+
+
+@contextmanager
+def timetable(*tasks: str) -> Iterator[None]:
+    """Ask for tasks every 5 seconds, as the beat does: what was put back, or left behind, is found by them."""
+    is_over = threading.Event()
+
+    def ask() -> None:
+        while not is_over.wait(5):
+            for task in tasks:
+                current_app.send_task(task)
+
+    thread = threading.Thread(target=ask, name="timetable", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def _await(process: subprocess.Popen[bytes], log: Path) -> None:
