@@ -8,6 +8,7 @@ import os
 import statistics
 import time
 from argparse import ArgumentParser
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import count as numbers
@@ -28,6 +29,7 @@ from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.drills import crowd
 from mikrobot_platform.drills.workers import PROCESSES, workers
 from mikrobot_platform.measurement import Measurement, say
+from risk_management.models import Receipt
 from trading import pipeline, planning, sending
 from trading.ledger import ledger_of
 from trading.models import Order, Signal
@@ -143,8 +145,19 @@ def _answered(signal_id: UUID, count: int) -> list[datetime]:
         if len(found) >= count:
             return found
         if time.monotonic() > deadline:
-            raise RuntimeError(f"{len(found)} of {count} orders were answered within {PATIENCE_S} s")
+            raise RuntimeError(
+                f"{len(found)} of {count} orders were answered within {PATIENCE_S} s: {_others(signal_id)}"
+            )
         time.sleep(POLL_S)
+
+
+def _others(signal_id: UUID) -> str:
+    """Say what became of those that were not answered."""
+    with system_scope(planning.SCOPE):
+        told = Counter(Receipt.objects.filter(signal_id=signal_id).values_list("code", flat=True))
+    with system_scope(sending.SCOPE):
+        told.update(Order.objects.filter(signal_id=signal_id).values_list("state", flat=True))
+    return ", ".join(f"{number} {what}" for what, number in told.most_common())
 
 
 # --- beside it --------------------------------------------------------------------------------------------------------
