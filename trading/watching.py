@@ -204,7 +204,12 @@ class Lookout:
             return
         for one in due:
             one.is_looking = True
-        asked = await self._in_thread(lambda: tracking.questions([one.door for one in due], now=now))
+        try:
+            asked = await self._in_thread(lambda: tracking.questions([one.door for one in due], now=now))
+        except Exception:
+            for one in due:  # nobody looks at them: the next turn does
+                one.is_looking = False
+            raise
         for one, question in zip(due, asked, strict=True):
             task = asyncio.create_task(self._look_at(one, question))
             task.add_done_callback(lambda done: None if done.cancelled() else done.result())

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.tenancy import system_scope
 from accounts.tests.people import team
-from trading import connections, quotes, watching
+from trading import connections, quotes, tracking, watching
 from trading import desk as desk_module
 from trading.engine import breaker
 from trading.models import Order, Position, VenueLink
@@ -164,3 +164,22 @@ def test_our_own_database_being_away_is_held_against_no_account(
         until(lambda: (link := link_of(account)) is not None and (link.reconciled_at or began) > began)
     assert (link := link_of(account)) is not None
     assert link.closed_until is None
+
+
+def test_a_look_for_which_our_database_was_away_is_taken_again(
+    paper: PaperProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions, failed = tracking.questions, threading.Event()
+
+    def away(*asked: Any, **named: Any) -> Any:
+        if not failed.is_set():
+            failed.set()
+            raise OperationalError
+        return questions(*asked, **named)
+
+    monkeypatch.setattr(tracking, "questions", away)
+    account = make_follower(team().as_alice, make_strategy(), now=timezone.now())
+    began = timezone.now()
+    with watch(account):
+        until(lambda: (link := link_of(account)) is not None and (link.reconciled_at or began) > began)
+    assert failed.is_set()
