@@ -23,6 +23,7 @@ from accounts.tenancy import system_scope
 from mikrobot_platform.db.ids import new_id
 from mikrobot_platform.db.prepared import ask
 from mikrobot_platform.kernel.orders import OrderReport, PositionReport, Purpose
+from mikrobot_platform.kernel.undisturbed import Undisturbed
 from trading import sending
 from trading.brokers import Refused, Session, SessionEnded, Transient, Unknown
 from trading.desk import Door, desk
@@ -88,7 +89,8 @@ def flatten(doors: Sequence[Door], *, stop_id: UUID) -> Report:
     2. Exits are written down with their client ids, then sent; waiting orders are cancelled.
     3. It is asked for again until nothing stands there, or the time is over. What was filled meanwhile is closed too.
     """
-    return _Stop(doors, stop_id).carry_out()
+    with Undisturbed():  # for seconds at most, and each counts
+        return _Stop(doors, stop_id).carry_out()
 
 
 class _Stop:

@@ -181,7 +181,8 @@ def settle_in(organization_id: UUID, count: int, strategy: Strategy, venue: Venu
     now = timezone.now()
     own = {"organization_id": organization_id}
     accounts = make_accounts(organization_id, venue, count)
-    limits = text_of.text(Limits(max_leverage=LEVERAGE))
+    # One signal may come while the order of the one before, to the other side, is still on its way.
+    limits = text_of.text(Limits(max_leverage=LEVERAGE, allows_opposite=True))
     with tenant_scope(organization_id), atomic():
         AccountLimits.objects.bulk_create(
             AccountLimits(account=account, current=limits, changed_at=now, **own) for account in accounts
