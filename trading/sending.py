@@ -11,8 +11,8 @@ import logging
 import queue
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -44,6 +44,8 @@ ANSWER_S = 10  # an account that has not answered by then is asked about later
 SEND_WITHIN = timedelta(seconds=5)
 SILENCE = SEND_WITHIN + timedelta(seconds=ANSWER_S)  # after which whoever claimed an order is not going to write
 AT_ONCE = 500  # of one shard to one venue: one that hangs keeps no other waiting, and none waits for an answer twice
+UNSENT = 500  # of one venue, with which this process decides on more
+STILL_S = 2  # in which none of them leaves: their venue hangs, and others are not to wait for it
 GROUP_MS = 4  # answers of so long are written together
 TOGETHER = 1_000
 MAX_REASON = 300  # letters of what a venue says
@@ -80,11 +82,16 @@ def submit(orders: Sequence[UUID], *, now: datetime) -> int:
     1. What has become too old, or was switched off since it was planned, is withdrawn, and its place given back.
     2. What is left is claimed and committed. From here on it may have arrived.
     3. It is sent side by side; an account or a venue that hangs keeps nobody else waiting.
+    4. Who has much to send is held here until most of it has left: deciding on and on, it would keep its own orders
+       from leaving until they are too old for it.
     """
     claimed = _claim(orders, now)
     _recorder.start()
     _recorder.expect(len(claimed))
+    venues = Counter(order.door.venue for order in claimed)
+    _unsent.add(venues)
     desk.start(_send_all(claimed))
+    _unsent.wait_for_room(venues)
     return len(claimed)
 
 
@@ -131,6 +138,33 @@ def _price(value: Decimal | None) -> Price | None:
     return None if value is None else Price(bare(value))
 
 
+class _Unsent:
+    """Counts by venue what was claimed and has not left: it waits for this process's processor, or to be signed in."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._left = threading.Condition()
+
+    def add(self, venues: Counter[str]) -> None:
+        with self._left:
+            self._counts.update(venues)
+
+    def leave(self, venue: str) -> None:
+        with self._left:
+            self._counts[venue] -= 1
+            self._left.notify_all()
+
+    def wait_for_room(self, venues: Iterable[str]) -> None:
+        """Wait while more than a few wait at one of these venues, and while they do leave."""
+        with self._left:
+            while any(self._counts[venue] > UNSENT for venue in venues):
+                if not self._left.wait(STILL_S):
+                    return
+
+
+_unsent = _Unsent()
+
+
 # --- On the loop ------------------------------------------------------------------------------------------------------
 async def _send_all(orders: Sequence[Claimed]) -> None:
     lanes: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
@@ -147,7 +181,10 @@ async def _answer(order: Claimed) -> Answer:
     """Send once, and say what is known then. Whatever nobody expected may have happened after it had arrived."""
     try:
         async with asyncio.timeout(ANSWER_S):
-            session = await desk.session(order.door)
+            try:
+                session = await desk.session(order.door)
+            finally:
+                _unsent.leave(order.door.venue)
             if timezone.now() - order.claimed_at > SEND_WITHIN:
                 return _told(order, OrderState.PLANNED, "not_sent", "it waited too long to be sent")
             report = await session.place(order.request)

@@ -141,13 +141,11 @@ def _answered(signal_id: UUID, count: int) -> list[datetime]:
     while True:
         with system_scope(sending.SCOPE):
             rows = Order.objects.filter(signal_id=signal_id).exclude(acknowledged_at=None)
-            found = list(rows.values_list("acknowledged_at", flat=True))
-        if len(found) >= count:
-            return found
+            found = rows.count()
+            if found >= count:
+                return list(rows.values_list("acknowledged_at", flat=True))
         if time.monotonic() > deadline:
-            raise RuntimeError(
-                f"{len(found)} of {count} orders were answered within {PATIENCE_S} s: {_others(signal_id)}"
-            )
+            raise RuntimeError(f"{found} of {count} orders were answered within {PATIENCE_S} s: {_others(signal_id)}")
         time.sleep(POLL_S)
 
 

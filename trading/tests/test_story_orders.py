@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
+from signal import SIGCONT, SIGSTOP
 from typing import Any
 
 import pytest
@@ -210,3 +213,24 @@ def test_a_follow_of_one_position_skips_the_second_and_another_takes_it(paper: P
             assert {"open": 1, "limit": 1, "bound": "the follow"}.items() <= receipt.evidence.items()
     assert len(orders_of(one)) == 2
     assert sum(paper.count()["orders"][str(one.pk)].values()) == 2
+
+
+def test_who_has_much_to_send_is_held_until_it_leaves_unless_its_venue_hangs(
+    paper: PaperProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "UNSENT", 0)
+    for patience, is_held in ((60, True), (0, False)):
+        monkeypatch.setattr(sending, "STILL_S", patience)
+        _, accounts, planned = taken(team(), timezone.now(), count=2)
+        ids = [one.order_id for one in planned]
+        os.kill(paper.pid, SIGSTOP)  # nobody can sign in
+        try:
+            sender = threading.Thread(target=sending.submit, args=(ids,), kwargs={"now": timezone.now()})
+            sender.start()
+            sender.join(1 if is_held else 60)
+            assert sender.is_alive() == is_held
+        finally:
+            os.kill(paper.pid, SIGCONT)
+        sender.join(60)
+        assert sending.wait(20)
+        assert [order.state for account in accounts for order in orders_of(account)] == [OrderState.FILLED] * 2
