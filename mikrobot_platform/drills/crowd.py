@@ -114,6 +114,12 @@ def look(crowd: Crowd) -> None:
             observe_all(told)
 
 
+def is_signed_in(crowd: Crowd, paper: PaperProcess, processes: int) -> bool:
+    """Tell whether each of so many processes has signed every account in: a first order waits for that."""
+    sessions = paper.ask("sessions")
+    return all(sessions.get(str(door.account_id), 0) >= processes for door in crowd.doors)
+
+
 def tell_price(now: datetime, venue: str = "paper") -> None:
     """Have heard the price."""
     quotes.remember(venue, {SYMBOL: Quote(bid=Price(Decimal(BID)), ask=Price(Decimal(ASK)), at=now)})

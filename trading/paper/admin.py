@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from trading.engine.matching.terms import Terms
 from trading.paper.faults import Fault, Faults
 from trading.paper.ledger import Ledger, order_codec
 from trading.paper.prices import Prices
-from trading.paper.venue import Refused, Venue, quote_of
+from trading.paper.venue import Account, Refused, Venue, quote_of
 
 # Terms that can be given as text.
 _TERMS: Mapping[str, Any] = {
@@ -48,6 +49,7 @@ class Console:
     clock: Clock
     faults: Faults
     latency_ms: dict[str, int]
+    sessions: Mapping[str, Account]
 
 
 def carry_out(console: Console, command: str, told: Mapping[str, Any], now: datetime) -> Any:
@@ -120,6 +122,11 @@ def _count(console: Console, told: Mapping[str, Any], now: datetime) -> dict[str
     return counted
 
 
+def _sessions(console: Console, told: Mapping[str, Any], now: datetime) -> dict[str, int]:
+    """Count by account how often it is signed in."""
+    return Counter(account.name for account in console.sessions.values())
+
+
 def _signed(held: Any) -> Decimal:
     return Decimal(held.quantity * held.side.sign)
 
@@ -127,4 +134,5 @@ def _signed(held: Any) -> Decimal:
 COMMANDS: Mapping[str, Callable[[Console, Mapping[str, Any], datetime], Any]] = {
     "open": _open, "price": _price, "let_go": _let_go, "bar": _bar, "tick": _tick, "clock": _clock,
     "latency": _latency, "fault": _fault, "clear_faults": _clear_faults, "count": _count,
+    "sessions": _sessions,
 }  # fmt: skip

@@ -84,13 +84,14 @@ class Server:
         self.ledger, self.prices, self.venue, self.clock = ledger, prices, venue, clock
         self.faults = Faults()
         self.latency_ms: dict[str, int] = {}  # by account; "" is everybody's
+        self._sessions: dict[str, Account] = {}
         self._console = Console(
-            ledger=ledger, prices=prices, venue=venue, clock=clock, faults=self.faults, latency_ms=self.latency_ms
-        )
+            ledger=ledger, prices=prices, venue=venue, clock=clock, faults=self.faults, latency_ms=self.latency_ms,
+            sessions=self._sessions,
+        )  # fmt: skip
         self._admin_token = admin_token
         self._inbox: deque[tuple[Wire, dict[str, Any]]] = deque()
         self._is_due = False
-        self._sessions: dict[str, Account] = {}
         self._listeners: dict[int, dict[str, Wire]] = {}
         self._told: dict[str, int] = {}  # session -> seq
         self._held_back: dict[int, News] = {}
