@@ -130,6 +130,18 @@ def test_drills_need_their_own_token(paper: Paper) -> None:
         stranger.count()
 
 
+def test_the_venue_tells_how_often_an_account_is_signed_in(paper: Paper) -> None:
+    name, credentials = paper.account(Positions.NETTED)
+
+    async def run() -> None:
+        first, _second = [await paper.broker.connect(name, credentials, base_url=paper.base_url) for _ in range(2)]
+        assert paper.process.ask("sessions")[name] == 2
+        await first.close()
+        assert paper.process.ask("sessions")[name] == 1
+
+    asyncio.run(run())
+
+
 def test_a_ledger_has_one_writer(paper: Paper) -> None:
     second = PaperProcess(paper.process.folder, *OPTIONS, address=paper.base_url + "2")
     with pytest.raises(Trouble, match="another process"):
