@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from hypothesis import HealthCheck, settings
+
 from mikrobot_platform.kernel.market import Side
 from trading.backtest.metrics.trades import ClosedTrade
 
 NAMES = ("steady", "long_drawdown", "clock_changes")
 START = datetime.fromisoformat("2026-03-02T10:00:00+00:00")  # a Monday
 NINE = Fraction(1, 10**9)
+# What must always hold is no matter of speed: other work may be going on beside a test.
+UNHURRIED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
