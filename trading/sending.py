@@ -12,10 +12,11 @@ import queue
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -157,9 +158,13 @@ class _Unsent:
     def wait_for_room(self, venues: Iterable[str]) -> None:
         """Wait while more than a few wait at one of these venues, and while they do leave."""
         with self._left:
-            while any(self._counts[venue] > UNSENT for venue in venues):
-                if not self._left.wait(STILL_S):
+            while many := {venue: self._counts[venue] for venue in venues if self._counts[venue] > UNSENT}:
+                if not self._left.wait_for(partial(self._has_fewer, many), STILL_S):
                     return
+
+    def _has_fewer(self, before: Mapping[str, int]) -> bool:
+        """Tell whether some of these have left; that others leave says nothing about a venue that hangs."""
+        return any(self._counts[venue] < count for venue, count in before.items())
 
 
 _unsent = _Unsent()
